@@ -1,0 +1,127 @@
+"""The template as a user meets it: committed, tagged, rendered once per session and copied per test."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import warnings
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from pathlib import Path
+
+import copier
+import pytest
+
+from tests.answers import Answers, all_combinations, pairwise, sampled_combinations, subsets
+
+REPOSITORY = Path(__file__).parents[1]
+GIT_ENVIRONMENT = {
+    "GIT_AUTHOR_NAME": "Test",
+    "GIT_AUTHOR_EMAIL": "test@example.com",
+    "GIT_COMMITTER_NAME": "Test",
+    "GIT_COMMITTER_EMAIL": "test@example.com",
+    "GIT_CONFIG_GLOBAL": os.devnull,  # nobody's hooks, templates or signing keys
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
+
+Render = Callable[[Answers], Path]
+
+
+def git(folder: Path, *arguments: str) -> str:
+    result = subprocess.run(
+        ["git", "-C", str(folder), *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **GIT_ENVIRONMENT},
+    )
+    assert result.returncode == 0, f"git {' '.join(arguments)}: {result.stderr}"
+    return result.stdout
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--series", choices=["sample", "all"], default="sample", help="run long series sampled or whole")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests that ask for `combination` run for every set of answers in the series chosen by --series."""
+    if "combination" in metafunc.fixturenames:
+        whole = metafunc.config.getoption("--series") == "all"
+        sets: Iterable[Answers]
+        sets = all_combinations() if whole else [*subsets(), *pairwise(), *sampled_combinations(12)]
+        metafunc.parametrize("combination", list(sets), ids=lambda answers: _short_id(answers))
+
+
+def _short_id(answers: Answers) -> str:
+    letters = "".join(target[0] if target != "desktop" else "w" for target in answers["targets"])
+    others = [str(value)[:6] for name, value in answers.items() if name not in {"targets", "project_name"}]
+    return "-".join([letters, *others])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterable[None]:
+    """Under CI a skipped test is a failure: nothing may stay unseen there."""
+    report: pytest.TestReport = yield  # type: ignore[misc]
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true":
+        report.outcome = "failed"
+        report.longrepr = f"skipped under CI=true: {report.longrepr}"
+    return report  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _git_identity() -> Iterable[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in GIT_ENVIRONMENT.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean copy of the work tree, committed and tagged: Copier then records a version that can be found again."""
+    copy = tmp_path_factory.mktemp("template") / "gitea-py-template"
+    listed = git(REPOSITORY, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        source = REPOSITORY / name
+        if source.is_symlink() or source.exists():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, copy / name, follow_symlinks=False)
+    git(copy, "init", "-q", "-b", "main")
+    git(copy, "add", "--all")
+    git(copy, "commit", "-q", "-m", "The work tree")
+    git(copy, "tag", "v0.1.0")
+    return copy
+
+
+@pytest.fixture(scope="session")
+def render(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Render:
+    """Render a set of answers, once per session; the result is for reading only (`project` gives a copy)."""
+    rendered: dict[str, Path] = {}
+
+    def render_once(answers: Answers) -> Path:
+        key = sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()[:16]
+        if key not in rendered:
+            folder = tmp_path_factory.mktemp(key, numbered=False) / "project"
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # a dirty or untagged template would record a version nobody can find
+                copier.run_copy(
+                    str(template), folder, data=answers, defaults=True, quiet=True, vcs_ref="v0.1.0", unsafe=False
+                )
+            rendered[key] = folder
+        return rendered[key]
+
+    return render_once
+
+
+@pytest.fixture
+def project(render: Render, tmp_path: Path) -> Render:
+    """A copy of a rendered project that the test may change."""
+
+    def copy(answers: Answers) -> Path:
+        folder = tmp_path / f"project{len(list(tmp_path.iterdir()))}"
+        shutil.copytree(render(answers), folder, symlinks=True)
+        return folder
+
+    return copy
