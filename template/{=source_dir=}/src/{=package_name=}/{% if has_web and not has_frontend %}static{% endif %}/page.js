@@ -51,11 +51,21 @@ function showInfo(info) {
   releases.href = releases.hidden ? "" : info.releases_url;
 }
 
+class UnexpectedAnswer extends Error {
+  constructor(path, problem) {
+    super(`The server gave an unexpected answer to ${path}: ${problem}.`);
+  }
+}
+
 async function ask(path) {
   const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT * 1000) });
   // A server that is still starting may say so with 503, in the same words.
-  if (!response.ok && response.status !== 503) throw new Error(`it answered ${path} with ${response.status}`);
-  return response.json();
+  if (!response.ok && response.status !== 503) throw new UnexpectedAnswer(path, `status ${response.status}`);
+  try {
+    return await response.json();
+  } catch {
+    throw new UnexpectedAnswer(path, "it is no JSON");
+  }
 }
 
 async function askAndShow() {
@@ -67,9 +77,9 @@ async function askAndShow() {
     showInfo(info);
     showStatus(status, DETAILS[status]);
   } catch (error) {
-    console.warn("The server is unreachable:", error);
     startedAt = undefined; // all the rest is still the last thing known
-    showStatus(status, `No answer from the server. Trying again every ${PAUSE[status]} seconds.`);
+    const reason = error instanceof UnexpectedAnswer ? error.message : "No answer from the server.";
+    showStatus(status, `${reason} Trying again every ${PAUSE[status]} seconds.`);
   }
   running = undefined;
   // A page that nobody sees asks nothing; it asks as soon as it is seen again.

@@ -1,0 +1,72 @@
+"""A real browser and its judgement of a page: Debian's Chromium, driven by Playwright, with axe for accessibility."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+# axe's rules for WCAG 2.2 A and AA and its best practices, that is all it has but what is still experimental.
+AXE_OPTIONS = {"resultTypes": ["violations", "incomplete"]}
+
+
+def _chromium() -> str:
+    """Give Chromium's path, installing it first where that is allowed."""
+    found = shutil.which("chromium")
+    if found is None and os.geteuid() == 0:
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in ("update", "install --no-install-recommends -y chromium"):
+            subprocess.run(["apt-get", "-qq", *command.split()], check=True, env=environment, stdout=subprocess.DEVNULL)
+        found = shutil.which("chromium")
+    assert found, "chromium is missing: apt-get install chromium"
+    return found
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start Chromium without a window. Playwright brings no browser of its own here: its downloads are elsewhere."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=_chromium(),
+            args=["--no-sandbox", "--no-proxy-server"],  # tests may run as root, and ask this machine only
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@cache
+def _axe() -> str:
+    return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
+def accessibility_problems(page: Page) -> list[str]:
+    """List what axe finds wrong on a page, and where it could not tell whether a contrast is enough."""
+    page.evaluate(_axe())
+    results: dict[str, list[dict[str, Any]]] = page.evaluate("options => axe.run(options)", AXE_OPTIONS)
+    unclear = [result for result in results["incomplete"] if result["id"] == "color-contrast"]
+    return [
+        f"{result['id']} ({result['help']}): {node['html']}: {node.get('failureSummary', '')}"
+        for result in [*results["violations"], *unclear]
+        for node in result["nodes"]
+    ]
+
+
+def is_wider_than_its_window(page: Page) -> bool:
+    """Tell whether one has to scroll sideways to see the whole page."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def save_screenshot(page: Page, name: str) -> None:
+    """Save the whole page as PNG where SCREENSHOTS names a folder: for people who want to see what was tested."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
