@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs uv: scripts/uv.sh run pytest
+#
+# The one on the PATH where it is new enough, else the version below, fetched from PyPI at the first call into a folder of its own. So a
+# machine needs nothing but Python and a way to PyPI or to a mirror of it (pip's own settings tell where that is).
+set -euo pipefail
+
+version=0.13.8 # fetched
+oldest=0.13    # good enough on the PATH
+
+if found=$(command -v uv) && has=$(uv --version 2>/dev/null); then
+  has=${has#uv } && has=${has%% *}
+  if [[ $(printf '%s\n' "$oldest" "$has" | sort -V | head -n 1) == "$oldest" ]]; then
+    exec "$found" "$@"
+  fi
+fi
+
+home="${XDG_CACHE_HOME:-${HOME:?is not set}/.cache}/uv-from-pypi/$version"
+if [[ ! -x $home/bin/uv ]]; then
+  command -v python3 >/dev/null || { echo "uv.sh: python3 is missing; install it (apt install python3), or install uv." >&2; exit 1; }
+  mkdir -p "${home%/*}"
+  partial=$(mktemp -d "$home.partial.XXXXXX")
+  trap 'rm -rf "$partial"' EXIT
+  # Debian keeps venv and pip in packages of their own: either of them is enough. A venv because many systems let pip install nowhere else.
+  if log=$(python3 -m venv "$partial/venv" 2>&1); then
+    pip=("$partial/venv/bin/python" -m pip)
+  elif python3 -m pip --version >/dev/null 2>&1; then
+    pip=(python3 -m pip)
+  else
+    echo "uv.sh: neither uv, pip nor venv is here; install one of them (apt install python3-venv)." >&2
+    exit 1
+  fi
+  if ! log=$("${pip[@]}" install --quiet --disable-pip-version-check --no-deps --target "$partial/uv" "uv==$version" 2>&1); then
+    echo "uv.sh: uv $version could not be had from PyPI: $(tail -n 1 <<<"$log")" >&2
+    exit 1
+  fi
+  rm -rf "$partial/venv"
+  # In one step, so that a stopped call leaves no half of it; another call may have been first.
+  mv -T "$partial/uv" "$home" 2>/dev/null || [[ -x $home/bin/uv ]]
+  rm -rf "$partial"
+  trap - EXIT
+fi
+exec "$home/bin/uv" "$@"
