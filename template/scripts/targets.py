@@ -40,10 +40,19 @@ def flags(targets: dict[str, Any], target: str) -> list[str]:
     for key, flag in (("extras", "--extra"), ("groups", "--group")):
         names = table.get(key, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise TargetError(f'The target {target!r} in pyproject.toml: {key} must be a list of names, for example ["app"].')
+            raise TargetError(
+                f'The target {target!r} in pyproject.toml: {key} must be a list of names, for example ["app"].'
+            )
         for name in names:
             result += [flag, name]
     return result
+
+
+def find_pyproject() -> Path:
+    found = [*ROOT.glob("pyproject.toml"), *sorted(ROOT.glob("*/pyproject.toml"))]
+    if not found:
+        raise TargetError("pyproject.toml is missing.")
+    return found[0]
 
 
 def main() -> int:
@@ -51,11 +60,8 @@ def main() -> int:
     parser.add_argument("target", help="tests, image or bundles, as pyproject.toml has them")
     parser.add_argument("--pyproject", type=Path, help="the file to read (otherwise the project's)")
     arguments = parser.parse_args()
-    found = [arguments.pyproject] if arguments.pyproject else [*ROOT.glob("pyproject.toml"), *sorted(ROOT.glob("*/pyproject.toml"))]
     try:
-        if not found:
-            raise TargetError("pyproject.toml is missing.")
-        print(" ".join(flags(find_tables(found[0]), arguments.target)))
+        print(" ".join(flags(find_tables(arguments.pyproject or find_pyproject()), arguments.target)))
     except (TargetError, OSError) as error:
         print(f"targets: {error}", file=sys.stderr)
         return 1

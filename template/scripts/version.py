@@ -41,7 +41,9 @@ def declared_version() -> Version:
     versions = [tomllib.loads(file.read_text(encoding="utf-8")).get("project", {}).get("version") for file in files]
     found = [version for version in versions if version is not None]
     if len(found) != 1:
-        raise VersionError(f'{len(found)} pyproject.toml files have [project] version; exactly one must, for example version = "0.0.0".')
+        raise VersionError(
+            f'{len(found)} pyproject.toml files have [project] version; exactly one must, for example version = "0.0.0".'
+        )
     try:
         return Version(found[0])
     except InvalidVersion:
@@ -62,7 +64,7 @@ def tagged_version(tag: str, declared: Version) -> Version:
         raise VersionError(f"The tag {tag!r} is no version; tags look like v1.2.3 or v1.2.3-rc.1.") from None
     if declared not in {FROM_TAG, version}:
         raise VersionError(
-            f"The tag {tag!r} and version = \"{declared}\" in pyproject.toml disagree; tag v{declared}, or change the version first."
+            f'The tag {tag!r} and version = "{declared}" in pyproject.toml disagree; tag v{declared}, or change the version first.'
         )
     return version
 
