@@ -22,7 +22,7 @@ Validate = Callable[[str, Any], str]
 
 @pytest.fixture(scope="session")
 def config() -> dict[str, Any]:
-    """What copier.yml says."""
+    """Read copier.yml."""
     content: dict[str, Any] = yaml.safe_load((REPOSITORY / "copier.yml").read_text(encoding="utf-8"))
     return content
 
