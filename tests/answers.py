@@ -36,7 +36,7 @@ ASKED_FOR: dict[str, set[str]] = {
     "index": {"library"},
 }
 
-# Names that break what is written carelessly: quotes, code of every language in the project, other scripts, what sorts first and last.
+# What breaks careless templates: quotes, code of each language in the project, other scripts, first and last in a sort.
 AWKWARD: dict[str, Answers] = {
     "code": {
         "project_name": """$(touch pwned) `id` {{ 7*7 }} {% x %} "q" 'a' \\n <b>""",
@@ -51,7 +51,11 @@ AWKWARD: dict[str, Answers] = {
     "dependency": {"project_name": "FastAPI"},
     "first": {"project_name": "A", "author_email": "a@b"},
     "last": {"project_name": "zz-" + "z" * 40, "repo_owner": "Upper.Case_Owner", "repo_name": "UPPER"},
-    "server": {"gitea_url": "http://127.0.0.1:3000/sub-path", "default_branch": "release/1.x", "source_dir": "backend_2"},
+    "server": {
+        "gitea_url": "http://127.0.0.1:3000/sub-path",
+        "default_branch": "release/1.x",
+        "source_dir": "backend_2",
+    },
 }
 
 
@@ -96,6 +100,6 @@ def all_combinations() -> Iterator[Answers]:
             yield answers_for(targets, license=next(licenses), **dict(zip(questions, row, strict=True)))
 
 
-def sampled_combinations(count: int, seed: int = 20261121) -> list[Answers]:
+def sampled_combinations(count: int = 8, seed: int = 20261121) -> list[Answers]:
     """`count` of all combinations, the same ones each time."""
     return random.Random(seed).sample(list(all_combinations()), count)  # noqa: S311

@@ -7,12 +7,13 @@ import os
 import shutil
 import subprocess
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from hashlib import sha256
 from pathlib import Path
 
 import copier
 import pytest
+from filelock import FileLock
 
 from tests.answers import Answers, all_combinations, pairwise, sampled_combinations, subsets
 
@@ -50,7 +51,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "combination" in metafunc.fixturenames:
         whole = metafunc.config.getoption("--series") == "all"
         sets: Iterable[Answers]
-        sets = all_combinations() if whole else [*subsets(), *pairwise(), *sampled_combinations(12)]
+        sets = all_combinations() if whole else [*subsets(), *pairwise(), *sampled_combinations()]
         metafunc.parametrize("combination", list(sets), ids=lambda answers: _short_id(answers))
 
 
@@ -61,13 +62,15 @@ def _short_id(answers: Answers) -> str:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterable[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Under CI a skipped test is a failure: nothing may stay unseen there."""
-    report: pytest.TestReport = yield  # type: ignore[misc]
+    report = yield
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true":
         report.outcome = "failed"
         report.longrepr = f"skipped under CI=true: {report.longrepr}"
-    return report  # type: ignore[return-value]
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -79,9 +82,25 @@ def _git_identity() -> Iterable[None]:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all of pytest's workers share for the length of the session."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def template(session_folder: Path) -> Path:
     """A clean copy of the work tree, committed and tagged: Copier then records a version that can be found again."""
-    copy = tmp_path_factory.mktemp("template") / "gitea-py-template"
+    copy = session_folder / "gitea-py-template"
+    with FileLock(session_folder / "template.lock"):
+        if not copy.exists():
+            commit_work_tree(partial := session_folder / "template.partial")
+            partial.rename(copy)
+    return copy
+
+
+def commit_work_tree(copy: Path) -> None:
+    """Make a repository at `copy` with one commit, tagged v0.1.0, that holds the work tree as it is."""
     listed = git(REPOSITORY, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     for name in filter(None, listed.split("\0")):
         source = REPOSITORY / name
@@ -92,25 +111,24 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(copy, "add", "--all")
     git(copy, "commit", "-q", "-m", "The work tree")
     git(copy, "tag", "v0.1.0")
-    return copy
 
 
 @pytest.fixture(scope="session")
-def render(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Render:
+def render(template: Path, session_folder: Path) -> Render:
     """Render a set of answers, once per session; the result is for reading only (`project` gives a copy)."""
-    rendered: dict[str, Path] = {}
 
     def render_once(answers: Answers) -> Path:
         key = sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()[:16]
-        if key not in rendered:
-            folder = tmp_path_factory.mktemp(key, numbered=False) / "project"
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # a dirty or untagged template would record a version nobody can find
-                copier.run_copy(
-                    str(template), folder, data=answers, defaults=True, quiet=True, vcs_ref="v0.1.0", unsafe=False
-                )
-            rendered[key] = folder
-        return rendered[key]
+        folder = session_folder / "rendered" / key
+        with FileLock(session_folder / f"{key}.lock"):
+            if not folder.exists():
+                partial = session_folder / f"{key}.partial"
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")  # such as: a dirty template, of which no version can be found again
+                    copier.run_copy(str(template), partial, data=answers, defaults=True, quiet=True, vcs_ref="v0.1.0")
+                folder.parent.mkdir(exist_ok=True)
+                partial.rename(folder)
+        return folder
 
     return render_once
 
