@@ -1,0 +1,97 @@
+"""Does scripts/setup-runner.sh give a runner what the project needs, once, and say what it may not install?"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.answers import answers_for
+from tests.conftest import Render
+
+TOOLS = ("bash", "sed", "grep", "dirname", "python3", "make", "git", "mkdir", "cat", "sort", "head", "env", "tail")
+
+
+class Runner:
+    """A machine of a few commands: apt-get and dpkg-query only write down and read what is installed."""
+
+    def __init__(self, folder: Path, project: Path) -> None:
+        self.bin, self.installed, self.project = folder / "bin", folder / "installed", project
+        self.bin.mkdir()
+        self.installed.write_text("")
+        for tool in TOOLS:
+            found = shutil.which(tool)
+            assert found, f"{tool} is missing on this machine"
+            (self.bin / tool).symlink_to(Path(found).resolve() if tool != "python3" else found)
+        self.program("uv", "echo 'uv 0.13.8'")
+        self.program("dpkg-query", f'grep -qx "${{@: -1}}" {self.installed} && printf installed')
+        self.program(
+            "apt-get",
+            f'for word; do case $word in -*|install|update) ;; *) echo "$word" >>{self.installed} ;; esac; done',
+        )
+
+    def program(self, name: str, body: str) -> None:
+        path = self.bin / name
+        path.unlink(missing_ok=True)
+        path.write_text(f"#!{shutil.which('bash')}\n{body}\n")
+        path.chmod(0o755)
+
+    def run(self, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.project / "scripts" / "setup-runner.sh"],
+            check=False,
+            capture_output=True,
+            text=True,
+            env={"PATH": str(self.bin), "HOME": str(self.project.parent), **environment},
+        )
+
+
+@pytest.fixture
+def runner(project: Render, tmp_path: Path) -> Runner:
+    return Runner(tmp_path, project(answers_for(["docker", "desktop"])))
+
+
+def test_nothing_missing_installs_nothing(runner: Runner) -> None:
+    result = runner.run()
+    assert result.returncode == 0, result.stderr
+    assert runner.installed.read_text() == ""
+
+
+def test_packages_of_the_list_are_installed_once(runner: Runner) -> None:
+    runner.installed.write_text("libone\n")
+    (runner.project / "system-packages.txt").write_text("# a comment\nlibone\nlibtwo  # why\n\nlibthree libfour\n")
+    for _ in range(2):
+        result = runner.run()
+        assert result.returncode == 0, result.stderr
+        assert runner.installed.read_text().split() == ["libone", "libtwo", "libthree", "libfour"]
+
+
+def test_make_is_installed_where_it_is_missing(runner: Runner) -> None:
+    (runner.bin / "make").unlink()
+    assert runner.run().returncode == 0
+    assert runner.installed.read_text().split() == ["make"]
+
+
+def test_runner_without_apt_says_what_it_lacks(runner: Runner) -> None:
+    (runner.bin / "apt-get").unlink()
+    (runner.project / "system-packages.txt").write_text("libone\n")
+    result = runner.run()
+    assert result.returncode == 1
+    assert "lacks libone" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_what_was_fetched_goes_to_the_tool_cache(runner: Runner, tmp_path: Path) -> None:
+    exported, tools = tmp_path / "exported", tmp_path / "tools"
+    assert runner.run(GITHUB_ENV=str(exported), RUNNER_TOOL_CACHE=str(tools)).returncode == 0
+    assert exported.read_text().splitlines() == [f"XDG_CACHE_HOME={tools}/cache", f"npm_config_cache={tools}/cache/npm"]
+    assert (tools / "cache").is_dir()
+
+
+def test_runner_without_a_cache_loses_nothing(runner: Runner, tmp_path: Path) -> None:
+    exported, blocked = tmp_path / "exported", tmp_path / "blocked"
+    blocked.write_text("a file where the folder would be")
+    assert runner.run(GITHUB_ENV=str(exported), RUNNER_TOOL_CACHE=str(blocked)).returncode == 0
+    assert not exported.exists()
