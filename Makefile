@@ -1,0 +1,51 @@
+# What a person types and what the workflows run. `make help` lists it. Needs Python 3.11 or newer, git and make; uv comes from PyPI.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+UV := template/scripts/uv.sh
+# The Python that is here: where GitHub cannot be reached uv has none to fetch.
+RUN = $(UV) run --quiet --locked --no-python-downloads --python "$$(command -v $(PYTHON))"
+# Tests of one daemon stay in one process (xdist_group); everything else goes where there is time.
+PYTEST = $(RUN) pytest -n 2 --dist loadgroup
+
+.PHONY: help
+help: ## this list
+	@sed -En 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+.PHONY: demo
+demo: python ## copy, check, build and start a project with every target (DEMO_SECONDS=30: ends by itself; DEMO_DIR=folder)
+	@$(PYTHON) scripts/demo.py
+
+.PHONY: test
+test: prepare lint ## everything, long series sampled (PYTEST_ARGS="-k docker")
+	@$(PYTEST) $(PYTEST_ARGS)
+
+.PHONY: test-fast
+test-fast: python ## questions, rendering and hooks, in less than 90 s
+	@$(PYTEST) -m "not slow" tests/questions tests/render tests/hooks tests/demo $(PYTEST_ARGS)
+
+.PHONY: test-all
+test-all: prepare lint ## everything, long series whole: hours
+	@$(PYTEST) --series=all $(PYTEST_ARGS)
+
+.PHONY: check
+check: lint test-fast ## what to run before a commit
+
+.PHONY: lint
+lint: python ## format, lint and types of the template's own files
+	@$(RUN) pre-commit run --all-files
+
+.PHONY: bench
+bench: python ## speed, side by side with what one would pick instead (BENCH_ARGS="--json bench.json")
+	@$(RUN) --group bench python -m bench $(BENCH_ARGS)
+
+.PHONY: prepare
+prepare: python
+	@$(RUN) scripts/prepare_tests.py
+
+.PHONY: python
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Python 3.11 or newer is needed and $(PYTHON) is not: install one, or name it: make PYTHON=python3.13 ..." >&2; exit 1; }
