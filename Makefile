@@ -19,7 +19,7 @@ demo: python ## copy, check, build and start a project with every target (DEMO_S
 	@$(PYTHON) scripts/demo.py
 
 .PHONY: test
-test: prepare lint ## everything, long series sampled (PYTEST_ARGS="-k docker")
+test: lint ## everything, long series sampled (PYTEST_ARGS="-k docker")
 	@$(PYTEST) $(PYTEST_ARGS)
 
 .PHONY: test-fast
@@ -27,7 +27,7 @@ test-fast: python ## questions, rendering and hooks, in less than 90 s
 	@$(PYTEST) -m "not slow" tests/questions tests/render tests/hooks tests/demo $(PYTEST_ARGS)
 
 .PHONY: test-all
-test-all: prepare lint ## everything, long series whole: hours
+test-all: lint ## everything, long series whole: hours
 	@$(PYTEST) --series=all $(PYTEST_ARGS)
 
 .PHONY: check
@@ -40,10 +40,6 @@ lint: python ## format, lint and types of the template's own files
 .PHONY: bench
 bench: python ## speed, side by side with what one would pick instead (BENCH_ARGS="--json bench.json")
 	@$(RUN) --group bench python -m bench $(BENCH_ARGS)
-
-.PHONY: prepare
-prepare: python
-	@$(RUN) scripts/prepare_tests.py
 
 .PHONY: python
 python:
