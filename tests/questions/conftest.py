@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,15 @@ from tests.conftest import REPOSITORY
 
 Values = Callable[..., dict[str, Any]]
 Validate = Callable[[str, Any], str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep away the defaults that this person has set for all templates."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COPIER_SETTINGS_PATH", raising=False)
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        yield
 
 
 @pytest.fixture(scope="session")

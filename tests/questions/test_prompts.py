@@ -10,6 +10,7 @@ from typing import Any
 import copier
 import pytest
 
+from scripts import prompts_picture
 from tests.answers import SUBSETS, subset_id
 from tests.support.terminal import CLEAR_LINE, CTRL_C, DOWN, ENTER, SPACE, Terminal
 
@@ -179,3 +180,7 @@ def test_in_this_folder_there_is_no_cd(
     copier.run_copy(str(questionnaire), ".", defaults=True)
 
     assert "Next:\n\n  make setup" in capfd.readouterr().err
+
+
+def test_the_picture_shows_the_questions_of_today() -> None:
+    assert prompts_picture.PICTURE.read_text(encoding="utf-8") == prompts_picture.draw(prompts_picture.ask())

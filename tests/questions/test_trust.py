@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -34,7 +33,6 @@ def _copy(template: Path, folder: str | Path, *data: str, cwd: Path) -> subproce
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, "HOME": str(cwd), "COPIER_SETTINGS_PATH": os.devnull},
     )
 
 

@@ -31,6 +31,10 @@ class Terminal:
     """Run a command in a terminal of its own; use as a context manager, which ends the command."""
 
     def __init__(self, command: Sequence[str], cwd: Path, columns: int = 80, lines: int = 50) -> None:
+        unwanted = {"NO_COLOR", "COPIER_SETTINGS_PATH"}
+        environment = {name: value for name, value in os.environ.items() if name not in unwanted}
+        environment |= {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PROMPT_TOOLKIT_COLOR_DEPTH": "DEPTH_24_BIT"}
+        environment |= {"XDG_CONFIG_HOME": str(cwd)}  # no settings of this person's own
         self.screen = _Screen(columns, lines)
         self._stream = pyte.Stream(self.screen)
         self._program = pexpect.spawn(
@@ -39,8 +43,7 @@ class Terminal:
             cwd=str(cwd),
             dimensions=(lines, columns),
             encoding="utf-8",
-            env=os.environ
-            | {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PROMPT_TOOLKIT_COLOR_DEPTH": "DEPTH_24_BIT"},
+            env=environment,
         )
         self._program.delaybeforesend = None  # what is typed ahead is kept
         self._ended = False
