@@ -7,6 +7,7 @@ import random
 import re
 import subprocess
 import sys
+import tomllib
 import unicodedata
 from collections.abc import Callable
 from importlib import resources
@@ -16,8 +17,10 @@ import pytest
 from jinja2.sandbox import SandboxedEnvironment
 from packaging.utils import is_normalized_name
 
-from tests.answers import AWKWARD
+from tests.answers import AWKWARD, answers_for
+from tests.conftest import Render
 from tests.questions.conftest import Validate, Values
+from tests.support.tools import run, uv
 
 # Name of the project → short name, name in Python.
 NAMES = {
@@ -146,6 +149,25 @@ def test_reserved_names_cover_every_supported_python(reserved: dict[str, set[str
     assert len(lines) > 150
     modules = {name.lower() for name, last in lines if int(last or 99) >= 11}
     assert modules - reserved["python"] == {"typing_extensions"}, "which comes from PyPI"
+
+
+@pytest.mark.slow
+def test_taken_names_cover_all_that_a_project_installs(project: Render, reserved: dict[str, set[str]]) -> None:
+    """Distributions for every platform, by the lock file; imports and commands, by what is installed here."""
+    folder = project(answers_for(("docker", "desktop", "library"), project_name="Own Name"))
+    run([uv(), "sync", "--quiet", "--all-extras", "--all-groups", "--python", sys.executable], cwd=folder)
+    lock = tomllib.loads((folder / "uv.lock").read_text(encoding="utf-8"))
+    program = """
+from importlib.metadata import entry_points, packages_distributions
+print(*packages_distributions(), *(script.name for script in entry_points(group="console_scripts")))
+"""
+    installed = run([folder / ".venv/bin/python", "-c", program]).stdout.split()
+
+    found = [*(package["name"] for package in lock["package"]), *installed]
+    names = {name.lower().replace("-", "_") for name in found if not name.endswith("-stubs")}
+    possible = {name for name in names if re.fullmatch(r"[a-z][a-z0-9_]*", name) and not name.startswith("own_name")}
+    assert len(possible) > 80
+    assert possible - reserved["project"] - reserved["python"] == set()
 
 
 def test_every_reserved_name_leads_to_a_default_that_is_free(
