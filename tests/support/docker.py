@@ -44,16 +44,20 @@ class Docker:
     host: str
     client: Path
 
-    def environment(self, others: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """Give `others`, but that `docker` is the client of these tests and talks to their daemon."""
-        kept = {name: value for name, value in others.items() if not name.startswith(("DOCKER_", "BUILDKIT_"))}
-        path = f"{self.client}{os.pathsep}{others['PATH']}"
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.extend(os.environ)
+
+    def extend(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Give `environment`, but that `docker` is the client of these tests and talks to their daemon."""
+        kept = {name: value for name, value in environment.items() if not name.startswith(("DOCKER_", "BUILDKIT_"))}
+        path = f"{self.client}{os.pathsep}{environment['PATH']}"
         return kept | {"DOCKER_HOST": self.host, "DOCKER_CONFIG": str(self.client), "PATH": path}
 
     def run(self, *arguments: str | Path, timeout: float = 900, returncode: int | None = 0) -> str:
         """Run a docker command and give its standard output."""
         command = ["docker", *arguments]
-        return run(command, env=self.environment(), timeout=timeout, returncode=returncode).stdout
+        return run(command, env=self.environment, timeout=timeout, returncode=returncode).stdout
 
 
 @contextmanager
@@ -85,7 +89,7 @@ def private_docker() -> Iterator[Docker]:
 
 
 def _is_up(docker: Docker) -> bool:
-    return run(["docker", "version"], env=docker.environment(), returncode=None).returncode == 0
+    return run(["docker", "version"], env=docker.environment, returncode=None).returncode == 0
 
 
 def _start(docker: Docker, folder: Path) -> None:
