@@ -6,7 +6,7 @@ SHELL := bash
 PYTHON ?= python3
 UV := template/scripts/uv.sh
 # The Python that is here: where GitHub cannot be reached uv has none to fetch.
-RUN = $(UV) run --quiet --locked --no-python-downloads --python "$$(command -v $(PYTHON))"
+RUN = $(UV) run --quiet --locked --group bench --no-python-downloads --python "$$(command -v $(PYTHON))"
 # Tests of one daemon stay in one process (xdist_group); everything else goes where there is time.
 PYTEST = $(RUN) pytest -n 2 --dist loadgroup
 
@@ -39,7 +39,7 @@ lint: python ## format, lint and types of the template's own files
 
 .PHONY: bench
 bench: python ## speed, side by side with what one would pick instead (BENCH_ARGS="--json bench.json")
-	@$(RUN) --group bench python -m bench $(BENCH_ARGS)
+	@$(RUN) python -m bench $(BENCH_ARGS)
 
 .PHONY: python
 python:

@@ -1,0 +1,152 @@
+"""How long do a copy of the template and a copy of `cookiecutter-uv` take, and each combination of answers?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+import copier
+from plumbum import local
+
+from bench.measure import Table, Times, files, row, run, timed
+from tests.answers import TARGETS, Answers, answers_id
+from tests.support.tools import cache, made_once, uv
+
+BIN = Path(sys.executable).parent
+OTHER = "cookiecutter-uv"
+RATIO, IN_ALL, EACH = 0.8, 1.0, 0.4  # to be kept: per file, compared; seconds for a copy; seconds for a combination
+AGAIN = 4  # times that a combination gets another chance
+
+
+def committed(repository: Path, folder: Path) -> Path:
+    """Clone what is committed, packed as from a server."""
+    run(["git", "clone", "--quiet", "--no-local", repository, folder])
+    return folder
+
+
+def other_template() -> Path:
+    """Give the template of cookiecutter-uv as a repository; the sdist on PyPI has it, the wheel only the command."""
+    name = f"{OTHER.replace('-', '_')}-{metadata.version(OTHER)}"
+
+    def unpack(folder: Path) -> None:
+        with tempfile.TemporaryDirectory() as downloads:
+            sdist: list[str | Path] = ["--no-deps", "--no-binary", ":all:", "--dest", downloads]
+            command = [uv(), "tool", "run", "--python", sys.executable, "pip", "download", *sdist]
+            run([*command, f"{OTHER}=={metadata.version(OTHER)}"])
+            with tarfile.open(Path(downloads) / f"{name}.tar.gz") as archive:
+                archive.extractall(folder, filter="data")
+        git: list[str | Path] = [
+            "git",
+            "-C",
+            folder / name,
+            "-c",
+            "user.name=Bench",
+            "-c",
+            "user.email=bench@example.com",
+        ]
+        run([*git, "init", "--quiet"])
+        run([*git, "add", "--all", "--force"])
+        run([*git, "-c", "commit.gpgsign=false", "commit", "--quiet", "--message", name])
+
+    return made_once(cache("bench", name), unpack) / name
+
+
+def compare_copies(template: Path, scratch: Path, runs: int) -> Table:
+    """Copy both templates in turns as a user does: in a process of its own, from a repository, which is cloned."""
+    folders = {name: scratch / name for name in ("default", "all", "other", "cookiecutters", "replay")}
+    config = scratch / "cookiecutter.yml"  # so that it clones each time, and leaves this user's folders alone
+    config.write_text(f"cookiecutters_dir: {folders['cookiecutters']}\nreplay_dir: {folders['replay']}\n")
+    copy: list[str | Path] = [BIN / "copier", "copy", "--defaults", "--quiet", "--vcs-ref=HEAD"]
+    cookiecutter: list[str | Path] = [
+        BIN / "cookiecutter",
+        "--no-input",
+        "--config-file",
+        config,
+        "--output-dir",
+        folders["other"],
+    ]
+    commands: dict[str, list[str | Path]] = {
+        "default": [*copy, template, folders["default"]],
+        "all": [*copy, f"--data=targets=[{', '.join(TARGETS)}]", template, folders["all"]],
+        "other": [*cookiecutter, f"git+file://{other_template()}"],
+    }
+    # Installed programs have their bytecode; where writing it is off, each run would compile all of them.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    times = {name: Times() for name in commands}
+    for number in range(runs + 1):
+        for folder in folders.values():
+            shutil.rmtree(folder, ignore_errors=True)
+        for name, command in commands.items():
+            measured = run(command, env=env)
+            if number:  # the first one fills the caches
+                times[name].add(measured)
+    counts = {name: files(folders[name]) for name in commands}
+    shown = {"default": "`copier copy --defaults`", "all": "the same with all targets", "other": OTHER}
+    whole = [
+        row(f"{shown[name]}, {counts[name]} files", times[name], bound=IN_ALL if name == "default" else None)
+        for name in commands
+    ]
+    per_file = {name: times[name].divided(counts[name]) for name in commands}
+    each = [
+        row(
+            f"{shown[name]}, per file",
+            per_file[name],
+            others=per_file["other"],
+            bound=None if name == "other" else RATIO,
+        )
+        for name in commands
+    ]
+    return Table(
+        "A copy with all defaults",
+        [*whole, *each],
+        [f"{runs} runs each, in turns. {OTHER}'s defaults are all that it has, as are all targets."],
+    )
+
+
+def compare_combinations(template: Path, scratch: Path, combinations: Iterable[Answers]) -> Table:
+    """Render one combination after the other in this process.
+
+    Rendering is what the template can make slow or fast. Therefore it is a folder here and git stays out: with it
+    Copier clones the template and calls git for each file that it writes, which the last row shows.
+    """
+    plain = scratch / "plain"
+    shutil.copytree(template, plain, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    times: dict[str, Times] = {}
+    sets = {answers_id(answers): answers for answers in combinations}
+    with tempfile.TemporaryDirectory() as empty, local.env(PATH=empty):  # where Copier looks for git
+        for name, answers in sets.items():
+            times[name] = _render(plain, scratch / "rendered", answers)
+        for _ in range(AGAIN):  # was it the template, or something else on the machine?
+            for name in [name for name in sets if times[name].cpu > EACH]:
+                times[name].add(_render(plain, scratch / "rendered", sets[name]))
+    slowest = max(times, key=lambda name: times[name].cpu)
+    every = Times()
+    for each in times.values():
+        every.add(each)
+    whole = Times()
+    for _ in range(3):
+        whole.add(_render(template, scratch / "rendered", sets[slowest]))
+    return Table(
+        f"{len(sets)} combinations, one after the other in one process",
+        [
+            row("a combination", every),
+            row("the slowest one", times[slowest], bound=EACH),
+            row("the same with git: clone, and a call for each file", whole),
+        ],
+        [f"The slowest is {slowest}."],
+    )
+
+
+def _render(template: Path, folder: Path, answers: Answers) -> Times:
+    shutil.rmtree(folder, ignore_errors=True)
+    times = timed(
+        lambda: copier.run_copy(str(template), folder, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
+    )
+    shutil.rmtree(folder)
+    return times

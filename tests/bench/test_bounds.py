@@ -1,0 +1,41 @@
+"""Is the template as quick as it is meant to be? `make bench` shows the numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.copying import committed, compare_combinations, compare_copies
+from bench.measure import Table, Times, row
+from tests.answers import pairwise, sampled_combinations, subsets
+
+
+@pytest.fixture(scope="module")
+def packed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return committed(template, tmp_path_factory.mktemp("packed") / "template")
+
+
+@pytest.mark.slow
+def test_a_copy_takes_a_second_at_most_and_is_worth_it(packed: Path, tmp_path: Path) -> None:
+    table = compare_copies(packed, tmp_path, runs=5)
+    copy, _, _, _, all_targets, _ = table.rows
+    assert copy.kept, table.markdown()
+    assert all_targets.ratio is not None
+    assert all_targets.ratio <= 1, table.markdown()
+
+
+@pytest.mark.slow
+def test_every_combination_is_rendered_in_time(packed: Path, tmp_path: Path) -> None:
+    table = compare_combinations(packed, tmp_path, [*subsets(), *pairwise(), *sampled_combinations(12)])
+    assert all(row.kept is not False for row in table.rows), table.markdown()
+
+
+def test_a_table_says_what_is_compared_and_what_is_missed() -> None:
+    ours, other = Times([0.3, 0.2, 0.1], [0.02, 0.01, 0.03]), Times([2.0], [0.1])
+    rows = [row("ours", ours, others=other, bound=0.05), row("other", other, bound=1)]
+    assert Table("Title", rows, ["A note."]).markdown() == (
+        "### Title\n\n| | median | CPU | ratio | bound |\n|---|--:|--:|--:|---|\n"
+        "| ours | 0.20 s | 10.0 ms | 0.10x | ≤ 0.05x **missed** |\n"
+        "| other | 2.00 s | 0.10 s |  | ≤ 1 s kept |\n\nA note."
+    )
