@@ -20,7 +20,8 @@ class Times:
     """Measurements of one thing, in seconds: by the clock and of the processor.
 
     Where a machine has nothing else to do, both are the same for what is done one after the other. Where it has, the
-    clock tells about the rest of it; the least time of the processor is what hardly changes.
+    clock tells about the rest of it; the least time of the processor is what hardly changes. What a daemon does has
+    only the time of the clock.
     """
 
     clock: list[float] = field(default_factory=list)
@@ -39,8 +40,13 @@ class Times:
         return statistics.median(self.clock)
 
     @property
-    def cpu(self) -> float:
-        return min(self.processor)
+    def cpu(self) -> float | None:
+        return min(self.processor, default=None)
+
+    @property
+    def compared(self) -> float:
+        """The seconds that ratios and bounds are about."""
+        return self.median if self.cpu is None else self.cpu
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Row:
 
     what: str
     median: float
-    cpu: float
+    cpu: float | None
     ratio: float | None
     bound: str
     kept: bool | None
@@ -68,17 +74,17 @@ class Table:
         for each in self.rows:
             ratio = "" if each.ratio is None else f"{each.ratio:.2f}x"
             kept = "" if each.kept is None else " kept" if each.kept else " **missed**"
-            seconds = f"{duration(each.median)} | {duration(each.cpu)}"
+            seconds = f"{duration(each.median)} | {'' if each.cpu is None else duration(each.cpu)}"
             lines.append(f"| {each.what} | {seconds} | {ratio} | {each.bound}{kept} |")
         return "\n".join([*lines, *(f"\n{note}" for note in self.notes)])
 
 
 def row(what: str, times: Times, *, others: Times | None = None, bound: float | None = None) -> Row:
-    """Make a row: `bound` is for the seconds of the processor, or for the ratio to those of `others`."""
-    ratio = times.cpu / others.cpu if others else None
+    """Make a row: `bound` is for the ratio to `others`, or else for the seconds."""
+    ratio = times.compared / others.compared if others else None
     if bound is None:
         return Row(what, times.median, times.cpu, ratio, "", None)
-    bounded, unit = (times.cpu, " s") if ratio is None else (ratio, "x")
+    bounded, unit = (times.compared, " s") if ratio is None else (ratio, "x")
     return Row(what, times.median, times.cpu, ratio, f"≤ {bound:g}{unit}", bounded <= bound)
 
 
