@@ -24,7 +24,7 @@ test: lint ## everything, long series sampled (PYTEST_ARGS="-k docker")
 
 .PHONY: test-fast
 test-fast: python ## questions, rendering and hooks, in less than 90 s
-	@$(PYTEST) -m "not slow" tests/questions tests/render tests/hooks tests/scripts tests/demo $(PYTEST_ARGS)
+	@$(PYTEST) -m "not slow" tests/questions tests/render tests/hooks tests/scripts tests/docs tests/demo $(PYTEST_ARGS)
 
 .PHONY: test-all
 test-all: lint ## everything, long series whole: hours

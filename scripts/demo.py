@@ -411,7 +411,7 @@ def demo(screen: Screen) -> None:
             app = project.start("make", "run", f"ARGUMENTS=--port {url.rpartition(':')[2]}")
             note(f"healthy, version {wait_for_health(project, app, url)}")
         screen.say(f"\n  Page     {screen.paint(36, url)}")
-        screen.say(f"  API      {url}/docs")
+        screen.say(f"  API      {url}/openapi.json")
         screen.say(f"  Project  {project.shown}")
         screen.say(f"  Wheel    {os.path.relpath(wheel, project.folder)}")
         screen.say(f"  Total    {time.monotonic() - start:.0f} s\n")

@@ -9,8 +9,10 @@ import zipfile
 from collections.abc import Iterator
 from email import message_from_bytes
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.answers import AWKWARD, TARGETS, Answers
 from tests.conftest import Render
@@ -47,7 +49,7 @@ def workplace(tmp_path: Path) -> Iterator[Path]:
         shutil.rmtree(bulk)
 
 
-@pytest.mark.parametrize(("kind", "name"), zip(PROJECTS, NAMES, strict=True))
+@pytest.mark.parametrize(("kind", "name"), list(zip(PROJECTS, NAMES, strict=True)))
 def test_from_setup_to_the_first_commit(
     kind: str, name: str, render: Render, workplace: Path, subtests: pytest.Subtests
 ) -> None:
@@ -86,6 +88,10 @@ def test_from_setup_to_the_first_commit(
         project.git("commit", "--quiet", "--message", "First")
         assert project.git("status", "--porcelain") == ""
 
+    if kind in {"docker", "docker-library"}:  # the longest with a frontend, and the longest without
+        with subtests.test("the workflow's commands pass in a fresh clone"):
+            run_workflow(project, workplace / "clone")
+
     with subtests.test("a second make setup is quick and changes nothing"):
         start = time.monotonic()
         project.make("setup")
@@ -117,6 +123,26 @@ def commands(*, has_web: bool, has_library: bool, answers: Answers) -> set[str]:
     if "docker" in answers["targets"]:
         names |= {"image", "check-image"}
     return names
+
+
+def run_workflow(project: Project, folder: Path) -> None:
+    """Run what test.yml runs, each job in a clone of its own, with the last values of its matrix."""
+    workflow = yaml.safe_load((project.root / ".gitea/workflows/test.yml").read_text(encoding="utf-8"))
+    for name, job in workflow["jobs"].items():
+        project.git("clone", "--quiet", str(project.root), str(folder / name))
+        clone = Project(folder / name, dict(project.environment))
+        clone.environment.update(environment_of(job))
+        for command in [step["run"] for step in job["steps"] if "run" in step]:
+            run(["bash", "-euo", "pipefail", "-c", command], cwd=clone.root, env=clone.environment)
+        assert clone.git("status", "--porcelain") == ""
+        shutil.rmtree(clone.root)
+
+
+def environment_of(job: dict[str, Any]) -> dict[str, str]:
+    """Give a job's variables, the last value of its matrix for each that comes from there."""
+    matrix = job.get("strategy", {}).get("matrix", {})
+    expressions = {f"${{{{ matrix.{name} }}}}": values[-1] for name, values in matrix.items()}
+    return {name: expressions.get(value, value) for name, value in job.get("env", {}).items()}
 
 
 def check_wheel(project: Project, *, has_web: bool, has_frontend: bool) -> None:

@@ -29,7 +29,6 @@ SUITE = "trixie"
 NODE = "24.19.0"
 CLIENT_PACKAGES = ("docker-cli", "docker-buildx", "docker-compose")
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")  # of this machine, and of the images
-BRIDGE, BRIDGE_ADDRESS = "gitea-py-tests", "172.31.213.1/24"
 RECIPE = "1"  # of the base images; another one makes them anew
 
 _DEBIAN_TAG = "gitea-py-template/debian:{}"
@@ -92,11 +91,18 @@ def _is_up(docker: Docker) -> bool:
     return run(["docker", "version"], env=docker.environment, returncode=None).returncode == 0
 
 
+def _bridge(folder: Path) -> tuple[str, str]:
+    """Give name and address of the network bridge: daemons of other caches have others."""
+    digest = hashlib.sha256(str(folder).encode()).digest()
+    return f"tests-{digest[:4].hex()}", f"172.31.{digest[0]}.1/24"
+
+
 def _start(docker: Docker, folder: Path) -> None:
-    if not Path("/sys/class/net", BRIDGE).exists():
-        run(["ip", "link", "add", "name", BRIDGE, "type", "bridge"])
-        run(["ip", "address", "add", BRIDGE_ADDRESS, "dev", BRIDGE])
-        run(["ip", "link", "set", BRIDGE, "up"])
+    bridge, address = _bridge(folder)
+    if not Path("/sys/class/net", bridge).exists():
+        run(["ip", "link", "add", "name", bridge, "type", "bridge"])
+        run(["ip", "address", "add", address, "dev", bridge])
+        run(["ip", "link", "set", bridge, "up"])
     places: list[str | Path] = [
         "--data-root",
         folder / "data",
@@ -107,7 +113,7 @@ def _start(docker: Docker, folder: Path) -> None:
     ]
     with (folder / "log").open("w") as log:
         daemon = subprocess.Popen(
-            ["dockerd", "--host", docker.host, "--bridge", BRIDGE, *places],
+            ["dockerd", "--host", docker.host, "--bridge", bridge, *places],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -127,7 +133,7 @@ def _stop(folder: Path) -> None:
     while pid.exists():  # dockerd removes it at its end
         assert time.monotonic() < deadline, f"dockerd {pid.read_text()} does not end"
         time.sleep(0.1)
-    run(["ip", "link", "delete", BRIDGE])
+    run(["ip", "link", "delete", _bridge(folder)[0]])
 
 
 def _clean(docker: Docker) -> None:
