@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-_TAIL = 60  # lines of a failed command's output that a report shows
+_TAIL = 60  # lines of a failed command's output that a report shows, besides those that speak of an error
 
 
 def cache(*parts: str) -> Path:
@@ -94,7 +94,10 @@ def run(
 
 
 def _report(command: Sequence[str | Path], what: str, output: str) -> str:
-    return "\n".join([f"{' '.join(map(str, command))}: {what}", *output.splitlines()[-_TAIL:]])
+    lines = output.splitlines()
+    # Some programs (npm) say first what is wrong, and then at length how they are used.
+    errors = [line for line in lines[:-_TAIL] if "error" in line.lower()][:10]
+    return "\n".join([f"{' '.join(map(str, command))}: {what}", *errors, *lines[-_TAIL:]])
 
 
 def program(name: str, hint: str) -> str:
