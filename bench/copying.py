@@ -21,7 +21,7 @@ from tests.support.tools import cache, made_once, uv
 BIN = Path(sys.executable).parent
 OTHER = "cookiecutter-uv"
 RATIO, IN_ALL, EACH = 0.8, 1.0, 0.4  # to be kept: per file, compared; seconds for a copy; seconds for a combination
-AGAIN = 4  # times that a combination gets another chance
+AGAIN = 8  # times that a combination above its bound gets another chance
 
 
 def committed(repository: Path, folder: Path) -> Path:
