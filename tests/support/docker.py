@@ -91,18 +91,33 @@ def _is_up(docker: Docker) -> bool:
     return run(["docker", "version"], env=docker.environment, returncode=None).returncode == 0
 
 
-def _bridge(folder: Path) -> tuple[str, str]:
-    """Give name and address of the network bridge: daemons of other caches have others."""
-    digest = hashlib.sha256(str(folder).encode()).digest()
-    return f"tests-{digest[:4].hex()}", f"172.31.{digest[0]}.1/24"
+def _bridge(folder: Path) -> str:
+    """Name the network bridge: the daemons of other caches have others."""
+    return f"tests-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+
+
+def _add_bridge(name: str) -> None:
+    number = bytes.fromhex(name.removeprefix("tests-"))
+    # Without an address of its own it takes one of its members', and with each container that starts or ends another:
+    # those that run then lose their way out for a minute.
+    run(["ip", "link", "add", "name", name, "address", f"02:42:{number.hex(':')}", "type", "bridge"])
+    run(["ip", "address", "add", f"172.31.{number[0]}.1/24", "dev", name])
+    run(["ip", "link", "set", name, "up"])
+
+
+def _remove_bridge(name: str) -> None:
+    run(["ip", "link", "delete", name])
+    for table in ("filter", "nat"):  # dockerd leaves its rules
+        for rule in run(["iptables", "--table", table, "--list-rules"]).stdout.splitlines():
+            append, *words = rule.split()
+            if append == "-A" and name in words:
+                run(["iptables", "--table", table, "--delete", *words])
 
 
 def _start(docker: Docker, folder: Path) -> None:
-    bridge, address = _bridge(folder)
+    bridge = _bridge(folder)
     if not Path("/sys/class/net", bridge).exists():
-        run(["ip", "link", "add", "name", bridge, "type", "bridge"])
-        run(["ip", "address", "add", address, "dev", bridge])
-        run(["ip", "link", "set", bridge, "up"])
+        _add_bridge(bridge)
     places: list[str | Path] = [
         "--data-root",
         folder / "data",
@@ -133,7 +148,7 @@ def _stop(folder: Path) -> None:
     while pid.exists():  # dockerd removes it at its end
         assert time.monotonic() < deadline, f"dockerd {pid.read_text()} does not end"
         time.sleep(0.1)
-    run(["ip", "link", "delete", _bridge(folder)[0]])
+    _remove_bridge(_bridge(folder))
 
 
 def _clean(docker: Docker) -> None:
