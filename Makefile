@@ -20,7 +20,8 @@ demo: python ## copy, check, build and start a project with every target (DEMO_S
 
 .PHONY: test
 test: lint ## everything, long series sampled (PYTEST_ARGS="-k docker")
-	@$(PYTEST) $(PYTEST_ARGS)
+# What measures runs first and alone.
+	@$(if $(PYTEST_ARGS),$(PYTEST) $(PYTEST_ARGS),$(RUN) pytest --quiet tests/bench && $(PYTEST) --ignore=tests/bench)
 
 .PHONY: test-fast
 test-fast: python ## questions, rendering and hooks, in less than 90 s

@@ -17,7 +17,23 @@ from tests.conftest import Render
 pytestmark = pytest.mark.slow
 
 # What the scripts may count on; all else is taken away, Node.js above all.
-PROGRAMS = ["bash", "cat", "dirname", "env", "ln", "mkdir", "mv", "rm", "sh", "uname", "uv"]
+PROGRAMS = [
+    "bash",
+    "cat",
+    "dirname",
+    "env",
+    "head",
+    "ln",
+    "mkdir",
+    "mktemp",
+    "mv",
+    "rm",
+    "sh",
+    "sort",
+    "tail",
+    "uname",
+    "uv",
+]
 
 
 @pytest.fixture(scope="module")
