@@ -82,14 +82,15 @@ def archives_folder() -> Path:
         entries: dict[str, object] = {}
         for build in BUILDS:
             written = _write_archive(build, partial)
-            entries[f"cpython-{build.version}-linux-x86_64-gnu"] = _entry(build, written, folder / written.name)
+            entries[f"cpython-{build.version}-linux-x86_64-gnu"] = entry(build.version, written, folder / written.name)
         (partial / "downloads.json").write_text(json.dumps(entries, indent=2), encoding="utf-8")
 
     return made_once(folder, make)
 
 
-def _entry(build: Build, written: Path, final: Path) -> dict[str, object]:
-    major, minor, patch = map(int, build.version.split("."))
+def entry(version: str, written: Path, final: Path) -> dict[str, object]:
+    """Describe a build for Linux in uv's list: the archive is `written`, and will be at `final`."""
+    major, minor, patch = map(int, version.split("."))
     return {
         "name": "cpython",
         "arch": {"family": "x86_64", "variant": None},
@@ -127,7 +128,7 @@ def _files(build: Build, loaded: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
     interpreter = PurePosixPath("bin") / f"python{build.minor}"
     library = PurePosixPath("lib") / f"python{build.minor}"
     unwanted = {library / name for name in ("test", "idlelib", f"config-{build.minor}-x86_64-linux-gnu")}
-    with zipfile.ZipFile(_load_jar(build, loaded)) as jar:
+    with zipfile.ZipFile(load_jar(build, loaded)) as jar:
         for entry in jar.infolist():
             path = PurePosixPath(entry.filename)
             if entry.is_dir() or not path.is_relative_to(INSIDE):
@@ -144,14 +145,15 @@ def _files(build: Build, loaded: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
         yield library / "lib-dynload" / module.name, module.read_bytes()
 
 
-def _load_jar(build: Build, folder: Path) -> Path:
+def load_jar(build: Build, folder: Path, platform: str = "linux") -> Path:
+    """Load the jar of a build, for linux or windows, into a folder."""
     if shutil.which("mvn") is None:
         require_apt("maven")
-    artifact = f"org.bytedeco:cpython:{build.artifact}:jar:linux-x86_64"
+    artifact = f"org.bytedeco:cpython:{build.artifact}:jar:{platform}-x86_64"
     maven = ["mvn", "--batch-mode", "--quiet", f"-Dartifact={artifact}"]
     run([*maven, "dependency:get", "-Dtransitive=false"])
     run([*maven, "dependency:copy", f"-DoutputDirectory={folder}"])
-    return check_sha256(folder / f"cpython-{build.artifact}-linux-x86_64.jar", build.sha256)
+    return check_sha256(folder / f"cpython-{build.artifact}-{platform}-x86_64.jar", build.sha256)
 
 
 def _load_sqlite(folder: Path) -> Path:
