@@ -16,6 +16,7 @@ import pytest
 from filelock import FileLock
 
 from tests.answers import Answers, all_combinations, pairwise, sampled_combinations, subsets
+from tests.support.tools import MissingError
 
 REPOSITORY = Path(__file__).parents[1]
 GIT_ENVIRONMENT = {
@@ -65,12 +66,27 @@ def _short_id(answers: Answers) -> str:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Under CI a skipped test is a failure: nothing may stay unseen there."""
+    """A test stays out where the machine lacks what it needs. Not under CI: there a skipped test is a failure."""
     report = yield
+    if call.excinfo and isinstance(missing := call.excinfo.value, MissingError):
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: {missing}")
+        report.user_properties.append(("missing", [missing.what, *missing.packages]))
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true":
         report.outcome = "failed"
         report.longrepr = f"skipped under CI=true: {report.longrepr}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line how many tests stayed out, and what to install for them."""
+    reports = [report for kind in ("skipped", "failed", "error") for report in terminalreporter.stats.get(kind, [])]
+    lacking = [value for report in reports for name, value in report.user_properties if name == "missing"]
+    if lacking:
+        packages = sorted({package for _, *packages in lacking for package in packages})
+        others = sorted({what for what, *packages in lacking if not packages})
+        install = [f"apt-get install --no-install-recommends {' '.join(packages)}"] if packages else []
+        terminalreporter.write_line(f"{len(lacking)} tests stayed out. They need: {'; '.join([*install, *others])}")
 
 
 @pytest.fixture(scope="session", autouse=True)

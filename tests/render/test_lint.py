@@ -13,7 +13,7 @@ import pytest
 
 from tests.answers import AWKWARD, TARGETS, answers_for, pairwise, sampled_combinations, subsets
 from tests.conftest import Render
-from tests.support.tools import cache, made_once
+from tests.support.tools import cache, made_once, program
 
 BIN = Path(sys.executable).parent
 ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
@@ -47,8 +47,8 @@ def actionlint() -> Path:
     """The linter of workflows, built from source with Go where it is not there yet."""
 
     def build(folder: Path) -> None:
-        assert shutil.which("go"), "actionlint is missing; install Go, with which the tests build it"
-        lint("env", f"GOBIN={folder}", "go", "install", ACTIONLINT)
+        go = program("go", "1.25 or newer, with which the tests build actionlint")
+        lint("env", f"GOBIN={folder}", go, "install", ACTIONLINT)
 
     return made_once(cache("actionlint-1.7.12"), build) / "actionlint"
 

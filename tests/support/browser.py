@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,20 +13,18 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.support.packages import require_apt
+from tests.support.tools import program
+
 # axe's rules for WCAG 2.2 A and AA and its best practices, that is all it has but what is still experimental.
 AXE_OPTIONS = {"resultTypes": ["violations", "incomplete"]}
 
 
 def _chromium() -> str:
     """Give Chromium's path, installing it first where that is allowed."""
-    found = shutil.which("chromium")
-    if found is None and os.geteuid() == 0:
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in ("update", "install --no-install-recommends -y chromium"):
-            subprocess.run(["apt-get", "-qq", *command.split()], check=True, env=environment, stdout=subprocess.DEVNULL)
-        found = shutil.which("chromium")
-    assert found, "chromium is missing: apt-get install chromium"
-    return found
+    if shutil.which("chromium") is None:
+        require_apt("chromium")
+    return program("chromium", "apt-get install chromium")
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tests.support import pythons
 from tests.support.packages import require_apt
-from tests.support.tools import cache, lock, made_once, run, uv
+from tests.support.tools import MissingError, cache, lock, made_once, run, uv
 
 SUITE = "trixie"
 NODE = "24.19.0"
@@ -62,7 +62,8 @@ class Docker:
 @contextmanager
 def private_docker() -> Iterator[Docker]:
     """Give Docker to this process: the first one in a test session starts the daemon, the last one ends it."""
-    assert os.geteuid() == 0, "tests with Docker start a daemon of their own, as root: run them in a container or a VM"
+    if os.geteuid() != 0:
+        raise MissingError("root (in a container or a VM: tests with Docker start a daemon of their own)")
     require_apt("docker.io", "iptables", "iproute2", "debootstrap")
     folder = cache("docker", "daemon")
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 
-from tests.support.tools import lock, run
+from tests.support.tools import MissingError, lock, run
 
 
 def require_apt(*packages: str) -> None:
-    """Install the packages that are missing: as root or through sudo; otherwise say what to install."""
+    """Install the packages that are missing: as root or through sudo; otherwise MissingError names them."""
     with lock("apt"):
         missing = [package for package in packages if not _is_installed(package)]
         if not missing:
             return
-        command = f"apt-get install --no-install-recommends {' '.join(missing)}"
-        assert shutil.which("apt-get"), f"missing: {' '.join(missing)} (names of Debian's packages)"
         prefix = _become_root()
-        assert prefix is not None, f"missing: {' '.join(missing)}; run as root: {command}"
+        if prefix is None or shutil.which("apt-get") is None:
+            raise MissingError(f"{' '.join(missing)} (names of Debian's packages)", missing)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         apt = [*prefix, "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=600"]
         install = [*apt, "install", "--no-install-recommends", "-y", *missing]
@@ -27,6 +26,8 @@ def require_apt(*packages: str) -> None:
 
 
 def _is_installed(package: str) -> bool:
+    if shutil.which("dpkg-query") is None:  # not Debian: nobody can tell
+        return False
     query = run(["dpkg-query", "-W", "-f", "${db:Status-Status}", package], returncode=None)
     return query.stdout == "installed"
 

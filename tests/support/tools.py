@@ -14,6 +14,15 @@ from filelock import FileLock
 _TAIL = 60  # lines of a failed command's output that a report shows, besides those that speak of an error
 
 
+class MissingError(AssertionError):
+    """The machine lacks `what`, or Debian's `packages`: conftest.py leaves out the tests that need it."""
+
+    def __init__(self, what: str, packages: Sequence[str] = ()) -> None:
+        super().__init__(f"missing: {what}")
+        self.what = what
+        self.packages = packages
+
+
 def cache(*parts: str) -> Path:
     """Give a path in the cache of these tests; nobody makes the last part, and it may be deleted at any time."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -103,7 +112,8 @@ def _report(command: Sequence[str | Path], what: str, output: str) -> str:
 def program(name: str, hint: str) -> str:
     """Give the path of a program, or say how to get it."""
     found = shutil.which(name)
-    assert found, f"{name} is missing: {hint}"
+    if found is None:
+        raise MissingError(f"{name} ({hint})")
     return found
 
 
