@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.answers import AWKWARD, TARGETS, answers_for, pairwise, sampled_combinations, subsets
-from tests.conftest import Render
+from tests.conftest import REPOSITORY, Render
 from tests.support.tools import cache, made_once, program
 
 BIN = Path(sys.executable).parent
@@ -35,6 +35,12 @@ def distinct_files(projects: list[Path]) -> DistinctFiles:
         return sorted(found.values())
 
     return find
+
+
+@pytest.fixture(scope="session")
+def workflows(distinct_files: DistinctFiles) -> list[Path]:
+    """The workflows of projects, and those that test the template itself."""
+    return [*distinct_files(".gitea/workflows/*.yml"), *sorted((REPOSITORY / ".gitea/workflows").glob("*.yml"))]
 
 
 def lint(*command: str | Path, cwd: Path | None = None) -> None:
@@ -61,20 +67,20 @@ def test_hadolint(distinct_files: DistinctFiles) -> None:
     lint(BIN / "hadolint", *distinct_files("Dockerfile"))
 
 
-def test_actionlint(distinct_files: DistinctFiles, actionlint: Path) -> None:
+def test_actionlint(workflows: list[Path], actionlint: Path) -> None:
     artifacts = ".*actions/upload-artifact@v3.* is too old to run on GitHub Actions"  # newer: not on every Gitea
-    lint(actionlint, "-ignore", artifacts, "-shellcheck", BIN / "shellcheck", *distinct_files(".gitea/workflows/*.yml"))
+    lint(actionlint, "-ignore", artifacts, "-shellcheck", BIN / "shellcheck", *workflows)
 
 
-def test_gitea_workflows(distinct_files: DistinctFiles) -> None:
-    lint(BIN / "gitea-workflows", "--strict", *distinct_files(".gitea/workflows/*.yml"))
+def test_gitea_workflows(workflows: list[Path]) -> None:
+    lint(BIN / "gitea-workflows", "--strict", *workflows)
 
 
-def test_zizmor(distinct_files: DistinctFiles, tmp_path: Path) -> None:
+def test_zizmor(workflows: list[Path], tmp_path: Path) -> None:
     # It takes only workflows that lie where the forge looks for them.
     folder = tmp_path / ".github" / "workflows"
     folder.mkdir(parents=True)
-    for number, path in enumerate(distinct_files(".gitea/workflows/*.yml")):
+    for number, path in enumerate(workflows):
         shutil.copy(path, folder / f"{number}-{path.name}")
     config = Path(__file__).parent / "zizmor.yml"
     lint(BIN / "zizmor", "--offline", "--no-progress", "--config", config, tmp_path)
