@@ -26,35 +26,65 @@ digests = sha256
 
 
 class Authority:
-    """A CA with a certificate for signing code and one for time stamps; `environment` is what the build scripts read."""
+    """A CA with a certificate for programs and one for time stamps."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ca = folder / "ca.pem"
         self.requests = 0
         folder.mkdir(parents=True)
-        usage = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"]
+        usage: list[str | Path] = [
+            "-addext",
+            "basicConstraints=critical,CA:TRUE",
+            "-addext",
+            "keyUsage=critical,keyCertSign",
+        ]
         new_key = ["openssl", "req", "-newkey", "rsa:2048", "-nodes"]
-        run([*new_key, "-x509", "-keyout", folder / "ca.key", "-out", self.ca, "-days", "30", "-subj", "/CN=Tests", *usage])
+        run(
+            [
+                *new_key,
+                "-x509",
+                "-keyout",
+                folder / "ca.key",
+                "-out",
+                self.ca,
+                "-days",
+                "30",
+                "-subj",
+                "/CN=Tests",
+                *usage,
+            ]
+        )
         self._issue("signer", "codeSigning")
         self._issue("stamper", "timeStamping")
         (folder / "tsa.cnf").write_text(TSA.format(folder=folder), encoding="utf-8")
         (folder / "serial").write_text("01\n", encoding="ascii")
         (folder / "password").write_text(PASSWORD, encoding="utf-8")
         pfx = folder / "signer.pfx"
-        key = ["-inkey", folder / "signer.key", "-in", folder / "signer.pem", "-certfile", self.ca]
+        key: list[str | Path] = ["-inkey", folder / "signer.key", "-in", folder / "signer.pem", "-certfile", self.ca]
         run(["openssl", "pkcs12", "-export", *key, "-passout", f"file:{folder / 'password'}", "-out", pfx])
         self.certificate = base64.b64encode(pfx.read_bytes()).decode()
 
     def _issue(self, name: str, purpose: str) -> None:
         key, request, extensions = (self.folder / f"{name}.{suffix}" for suffix in ("key", "csr", "ext"))
-        run(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}"])
+        run(
+            ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}"]
+        )
         extensions.write_text(f"extendedKeyUsage=critical,{purpose}\nkeyUsage=digitalSignature\n", encoding="ascii")
-        authority = ["-CA", self.ca, "-CAkey", self.folder / "ca.key", "-CAcreateserial", "-days", "20"]
+        authority: list[str | Path] = [
+            "-CA",
+            self.ca,
+            "-CAkey",
+            self.folder / "ca.key",
+            "-CAcreateserial",
+            "-days",
+            "20",
+        ]
         certificate = self.folder / f"{name}.pem"
         run(["openssl", "x509", "-req", "-in", request, *authority, "-out", certificate, "-extfile", extensions])
 
     def environment(self, timestamp_url: str) -> dict[str, str]:
+        """Give what the build scripts read."""
         return {
             "SIGNING_CERTIFICATE": self.certificate,
             "SIGNING_CERTIFICATE_PASSWORD": PASSWORD,
@@ -80,7 +110,7 @@ class Authority:
                 """Stay silent."""
 
         with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            thread = threading.Thread(target=server.serve_forever)
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
             thread.start()
             try:
                 yield f"http://127.0.0.1:{server.server_port}/"
@@ -92,14 +122,14 @@ class Authority:
         self.requests += 1
         query, reply = self.folder / f"{self.requests}.tsq", self.folder / f"{self.requests}.tsr"
         query.write_bytes(request)
-        configuration = ["-config", self.folder / "tsa.cnf", "-section", "tsa"]
+        configuration: list[str | Path] = ["-config", self.folder / "tsa.cnf", "-section", "tsa"]
         run(["openssl", "ts", "-reply", *configuration, "-queryfile", query, "-out", reply])
         return reply.read_bytes()
 
     def verify(self, program: Path) -> bool:
         """Tell whether the program has a signature of ours with a time stamp of ours, and is as it was then."""
         require_apt("osslsigncode")
-        trusted = ["-CAfile", self.ca, "-TSA-CAfile", self.ca]
+        trusted: list[str | Path] = ["-CAfile", self.ca, "-TSA-CAfile", self.ca]
         result = run(["osslsigncode", "verify", *trusted, "-in", program], returncode=None)
         stamped = "Timestamp Server Signature verification: ok" in result.stdout
         return result.returncode == 0 and stamped and "Signature verification: ok" in result.stdout
