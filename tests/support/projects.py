@@ -74,7 +74,7 @@ class Project:
     @contextmanager
     def app(self, data: Path) -> Iterator[App]:
         """Start the app as `make run` does, and end it at once if the block has not."""
-        port = _free_port()
+        port = free_port()
         command = [".venv/bin/python", "-m", self.package.name, "--port", str(port), "--data-dir", str(data)]
         with (
             subprocess.Popen(command, cwd=self.source, env=self.environment, stderr=subprocess.PIPE) as process,
@@ -125,7 +125,8 @@ class App:
         return self.process.stderr.read().decode()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Give a port of 127.0.0.1 that nobody uses at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
