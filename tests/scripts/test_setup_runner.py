@@ -38,9 +38,9 @@ class Runner:
         path.write_text(f"#!{shutil.which('bash')}\n{body}\n")
         path.chmod(0o755)
 
-    def run(self, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self.project / "scripts" / "setup-runner.sh"],
+            [self.project / "scripts" / "setup-runner.sh", *arguments],
             check=False,
             capture_output=True,
             text=True,
@@ -66,6 +66,12 @@ def test_packages_of_the_list_are_installed_once(runner: Runner) -> None:
         result = runner.run()
         assert result.returncode == 0, result.stderr
         assert runner.installed.read_text().split() == ["libone", "libtwo", "libthree", "libfour"]
+
+
+def test_packages_of_one_job_are_installed_too(runner: Runner) -> None:
+    (runner.project / "system-packages.txt").write_text("libone\n")
+    assert runner.run("nsis", "osslsigncode").returncode == 0
+    assert runner.installed.read_text().split() == ["nsis", "osslsigncode", "libone"]
 
 
 def test_make_is_installed_where_it_is_missing(runner: Runner) -> None:
