@@ -103,6 +103,10 @@ def test_from_setup_to_the_first_commit(
         check_wheel(project, has_web=has_web, has_frontend=has_frontend)
         assert project.git("status", "--porcelain") == ""
 
+    if kind == "library":  # with the oldest ones: the workflow of docker-library, above
+        with subtests.test("the tests pass against the wheel with the newest dependencies"):
+            assert " passed" in project.make("check-wheel", "DEPENDENCIES=highest")
+
     if has_web:
         with subtests.test("the app starts, answers and stops"):
             check_app(project, workplace / "data", answers)
