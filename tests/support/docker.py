@@ -21,14 +21,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import pythons
+from tests.support import debian, pythons
 from tests.support.packages import require_apt
-from tests.support.tools import MissingError, cache, lock, made_once, run, uv
+from tests.support.tools import MissingError, cache, lock, made_once, remove, run, uv
 
-SUITE = "trixie"
 NODE = "24.19.0"
 CLIENT_PACKAGES = ("docker-cli", "docker-buildx", "docker-compose")
-CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")  # of this machine, and of the images
 RECIPE = "1"  # of the base images; another one makes them anew
 
 _DEBIAN_TAG = "gitea-py-template/debian:{}"
@@ -64,7 +62,7 @@ def private_docker() -> Iterator[Docker]:
     """Give Docker to this process: the first one in a test session starts the daemon, the last one ends it."""
     if os.geteuid() != 0:
         raise MissingError("root (in a container or a VM: tests with Docker start a daemon of their own)")
-    require_apt("docker.io", "iptables", "iproute2", "debootstrap")
+    require_apt("docker.io", "iptables", "iproute2")
     folder = cache("docker", "daemon")
     folder.mkdir(parents=True, exist_ok=True)
     docker = Docker(f"unix://{folder}/docker.sock", _debian() / "client")
@@ -167,7 +165,7 @@ def _clean(docker: Docker) -> None:
 
 def _recipe() -> str:
     """Name what the base images are made from."""
-    bundle = hashlib.sha256(CA_BUNDLE.read_bytes()).hexdigest()
+    bundle = hashlib.sha256(debian.CA_BUNDLE.read_bytes()).hexdigest()
     inputs = [RECIPE, bundle, NODE, str(_debian()), str(pythons.archives_folder())]
     return hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:12]
 
@@ -186,7 +184,7 @@ def _make_base_images(docker: Docker) -> None:
     if not _has(docker, base, recipe):
         # Behind a proxy that looks into TLS its certificate is in this machine's bundle: everybody has to read that.
         trust = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
-        changes = [f"--change=ENV {name}={CA_BUNDLE}" for name in trust]
+        changes = [f"--change=ENV {name}={debian.CA_BUNDLE}" for name in trust]
         docker.run("import", *changes, f"--change=LABEL {_LABEL}={recipe}", _debian() / "root.tar", base)
     for build in pythons.BUILDS:
         tag = _python_tag(build.minor)
@@ -239,21 +237,14 @@ def _build(docker: Docker, context: Path, tag: str, base: str, dockerfile: str) 
 
 def _debian() -> Path:
     """Make `root.tar`, a minimal Debian, and `client/`, Debian's docker command with its plugins."""
-    return made_once(cache("docker", f"{SUITE}-{RECIPE}"), _make_debian)
+    return made_once(cache("docker", f"{debian.SUITE}-{RECIPE}"), _make_debian)
 
 
 def _make_debian(folder: Path) -> None:
     folder.mkdir()
     root = folder / "root"
-    packages = (
-        "ca-certificates,libsqlite3-0,libncursesw6,libreadline8t64"  # what CPython is linked with, beyond the base
-    )
-    run(["debootstrap", "--variant=minbase", f"--include={packages}", SUITE, root, *_mirror()])
-    # Where apt needs a proxy or other settings here, it needs them in the images as well.
-    settings = run(["apt-config", "dump", "Acquire"]).stdout
-    (root / "etc/apt/apt.conf.d/90host").write_text(settings, encoding="utf-8")
-    for name in ("/etc/resolv.conf", "/etc/hosts", str(CA_BUNDLE)):
-        shutil.copy(name, root / name.lstrip("/"))
+    # What CPython is linked with, beyond the base.
+    debian.bootstrap(root, "libsqlite3-0", "libncursesw6", "libreadline8t64")
     (root / "debs").mkdir()
     apt = "apt-get -qq update && cd /debs && apt-get -qq -o APT::Sandbox::User=root download"
     run(["chroot", root, "sh", "-c", f"{apt} {' '.join(CLIENT_PACKAGES)}"])
@@ -262,17 +253,8 @@ def _make_debian(folder: Path) -> None:
     client = folder / "client"
     shutil.copytree(folder / "extracted/usr/libexec/docker/cli-plugins", client / "cli-plugins")
     shutil.copy(folder / "extracted/usr/bin/docker", client / "docker")
-    for leftover in ("debs", "var/cache/apt", "var/lib/apt/lists"):
-        shutil.rmtree(root / leftover)
-    (root / "var/lib/apt/lists/partial").mkdir(parents=True)
-    (root / "var/cache/apt/archives/partial").mkdir(parents=True)
+    remove(root / "debs")
+    debian.clean(root)
     run(["tar", "-C", root, "--numeric-owner", "-cf", folder / "root.tar", "."])
     shutil.rmtree(folder / "extracted")
     shutil.rmtree(root)
-
-
-def _mirror() -> list[str]:
-    """Give the mirror of Debian that this machine uses; without one debootstrap has its own."""
-    wanted = ["Created-By: Packages", "Origin: Debian", "Label: Debian", "Component: main"]
-    found = run(["apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted]).stdout.split()
-    return found[:1]
