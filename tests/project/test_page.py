@@ -23,6 +23,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.answers import answers_for
 from tests.conftest import Render
 from tests.support.browser import accessibility_problems, chromium, is_wider_than_its_window, save_screenshot
+from tests.support.pythons import uv_environment
+from tests.support.tools import run, uv
 
 pytestmark = pytest.mark.slow
 
@@ -105,8 +107,8 @@ def app(request: pytest.FixtureRequest, render: Render, tmp_path_factory: pytest
     shutil.copytree(render(answers), folder)
     if request.param == "built":
         for command in (["install"], ["run", "build"]):
-            subprocess.run([folder / "scripts/npm.sh", *command], check=True)
-    subprocess.run([os.environ.get("UV", "uv"), "sync", "--quiet", "--no-dev"], cwd=folder, check=True)
+            run([folder / "scripts/npm.sh", *command])
+    run([uv(), "sync", "--quiet", "--no-dev"], cwd=folder, env=os.environ | uv_environment())
     app = App(folder, tmp_path_factory.mktemp("data"))
     app.start()
     yield app
