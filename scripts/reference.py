@@ -264,11 +264,12 @@ def _row(name: str, condition: str, roots: list[Path], settings: dict[str, Any])
 def _owner(name: str, settings: dict[str, Any]) -> str:
     once = list(settings["_skip_if_exists"])
     once += re.findall(r"_copier_operation == 'update' %\}(.*?)\{% endif", "\n".join(settings["_exclude"]))
-    for pattern in once:  # as git reads them: without a slash it is a name in any folder
+    owner = "template"
+    for pattern in once:  # as git reads them: without a slash it is a name in any folder, and the last one decides
         path = name if "/" in pattern else name.rpartition("/")[2]
-        if fnmatch(path, pattern.replace("{= source_prefix =}", "SOURCE/")):
-            return "you"
-    return "both" if name == "SOURCE/pyproject.toml" else "template"
+        if fnmatch(path, pattern.removeprefix("!").replace("{= source_prefix =}", "SOURCE/")):
+            owner = "template" if pattern.startswith("!") else "you"
+    return "both" if name == "SOURCE/pyproject.toml" else owner
 
 
 def _describe(name: str, path: Path) -> str:
