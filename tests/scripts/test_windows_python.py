@@ -6,16 +6,14 @@ import io
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "template/scripts/{% if has_desktop %}windows_python.py{% endif %}"
 PATH_FILE = b"python313.zip\r\n.\r\nLib\\site-packages\r\n..\\app\r\nimport site\r\n"
 
 
@@ -86,12 +84,8 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
 
 
 @pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    loader = SourceFileLoader("windows_python", str(SCRIPT))
-    module = ModuleType(loader.name)
-    monkeypatch.setitem(sys.modules, loader.name, module)
-    loader.exec_module(module)
+def script(desktop_script: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = desktop_script("windows_python")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(module.time, "sleep", lambda _: None)
     return module
