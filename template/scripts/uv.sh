@@ -8,10 +8,22 @@ set -euo pipefail
 version=0.13.8 # fetched
 oldest=0.13    # good enough on the PATH
 
+run_uv() {
+  [[ ${2-} == lock || ${2-} == sync ]] || exec "$@"
+  local status=0
+  "$@" || status=$?
+  # Taking pip's setting over unasked would write its address into uv.lock, where everybody else would meet it.
+  if [[ $status -ne 0 && -z ${UV_DEFAULT_INDEX-}${UV_INDEX_URL-} ]] \
+    && [[ $(python3 -m pip config list 2>/dev/null) == *.index-url=* ]]; then
+    echo "uv.sh: pip takes packages from another index than PyPI, of which uv knows nothing: set UV_DEFAULT_INDEX to its address." >&2
+  fi
+  exit "$status"
+}
+
 if found=$(command -v uv) && has=$(uv --version 2>/dev/null); then
   has=${has#uv } && has=${has%% *}
   if [[ $(printf '%s\n' "$oldest" "$has" | sort -V | head -n 1) == "$oldest" ]]; then
-    exec "$found" "$@"
+    run_uv "$found" "$@"
   fi
 fi
 
@@ -40,4 +52,4 @@ if [[ ! -x $home/bin/uv ]]; then
   rm -rf "$partial"
   trap - EXIT
 fi
-exec "$home/bin/uv" "$@"
+run_uv "$home/bin/uv" "$@"

@@ -26,12 +26,12 @@ def bare(tmp_path: Path) -> Path:
     return folder
 
 
-def run(bare: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(bare: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     # What leads to PyPI on this machine stays; uv's and pip's own caches are not of interest.
     kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))}
     cache = str(bare.parent / "cache")
     return subprocess.run(
-        [SCRIPT, "--version"],
+        [SCRIPT, *(arguments or ["--version"])],
         check=False,
         capture_output=True,
         text=True,
@@ -86,3 +86,35 @@ def test_no_python_is_one_line(bare: Path) -> None:
     result = run(bare)
     assert result.returncode == 1
     assert result.stderr == "uv.sh: python3 is missing; install it (apt install python3), or install uv.\n"
+
+
+SECRET = "https://ada:secret@pypi.example.com/simple"
+HINT = (
+    "uv.sh: pip takes packages from another index than PyPI, of which uv knows nothing: "
+    "set UV_DEFAULT_INDEX to its address."
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "uv_index", "pip_settings", "hints"),
+    [
+        ("lock", "", f"global.index-url='{SECRET}'", [HINT]),
+        ("sync", "", f":env:.index-url='{SECRET}'", [HINT]),
+        ("lock", SECRET, f"global.index-url='{SECRET}'", []),
+        ("lock", "", f"global.extra-index-url='{SECRET}'", []),
+        ("run", "", f"global.index-url='{SECRET}'", []),
+    ],
+)
+def test_an_index_that_only_pip_knows_is_named_where_uv_fails(
+    command: str, uv_index: str, pip_settings: str, hints: list[str], bare: Path
+) -> None:
+    answers = {
+        "uv": "[ $1 = --version ] && echo 'uv 0.13.8' || { echo 'no way to PyPI' >&2; exit 7; }",
+        "python3": f'[ "$*" = "-m pip config list" ] && echo "{pip_settings}"',
+    }
+    for name, answer in answers.items():
+        (bare / name).write_text(f"#!/bin/sh\n{answer}\n")
+        (bare / name).chmod(0o755)
+    result = run(bare, command, UV_DEFAULT_INDEX=uv_index)
+    assert result.returncode == 7
+    assert result.stderr.splitlines() == ["no way to PyPI", *hints]
