@@ -26,7 +26,7 @@ class Runner:
             assert found, f"{tool} is missing on this machine"
             (self.bin / tool).symlink_to(Path(found).resolve() if tool != "python3" else found)
         self.program("uv", "echo 'uv 0.13.8'")
-        self.program("sudo", 'shift; exec "$@"')  # for whoever is not root
+        self.program("sudo", 'shift; "$@"')  # for whoever is not root
         self.program("dpkg-query", f'grep -qx "${{@: -1}}" {self.installed} && printf installed')
         self.program(
             "apt-get",
