@@ -158,11 +158,21 @@ def test_a_service_with_few_rights(service: Any, subtests: pytest.Subtests) -> N
         with subtests.test("what is installed belongs to root"):
             owned = ["find", "/", "-xdev", "-user", USER, "-not", "-path", "/proc/*"]
             assert one.docker.run("run", "--rm", "--user=root", one.image, *owned).split() == ["/data"]
+        with subtests.test("a port in settings.toml is none of the container's"):
+            container.execute("sh", "-c", "echo 'port = 9876' >/data/settings.toml")
+            one.docker.run("restart", container.name)
+            container.wait_until_healthy()
         with subtests.test("it stops in time, and well"):
             start = time.monotonic()
             one.docker.run("stop", container.name)
             assert time.monotonic() - start < 5
             assert container.state()["ExitCode"] in {0, 143}
+
+    with (
+        subtests.test("another port in the environment is asked for health"),
+        one.container(f"--env={project.package.name.upper()}_PORT=9876") as container,
+    ):
+        container.wait_until_healthy()
 
     with subtests.test("its labels"):
         labels = one.inspect()["Config"]["Labels"]
