@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -108,3 +109,12 @@ def test_ruff(projects: list[Path]) -> None:
         code = [project] if source == project else [source, project / "scripts"]
         for command in (["check"], ["format", "--check"]):
             lint(BIN / "ruff", *command, "--no-cache", "--quiet", "--config", "pyproject.toml", *code, cwd=source)
+
+
+@pytest.mark.parametrize("source_dir", [".", "server"])
+def test_the_check_of_a_project_sees_its_scripts(source_dir: str, project: Render) -> None:
+    root = project(answers_for(["library"], source_dir=source_dir))
+    (root / "scripts/extra.py").write_text("import shutil\n", encoding="utf-8")
+    (arguments,) = re.findall(r"ruff check (--config .*)", (root / "Makefile").read_text(encoding="utf-8"))
+    with pytest.raises(AssertionError, match=r"F401(.*\n)+.*scripts/extra\.py:1"):
+        lint(BIN / "ruff", "check", "--no-cache", *arguments.split(), cwd=root / source_dir)
