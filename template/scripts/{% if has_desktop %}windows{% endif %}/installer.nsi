@@ -1,0 +1,627 @@
+; The installer for Windows, compiled on Linux or Windows by scripts/windows_installer.py.
+;
+; It installs for one user, asks for no administrator, and puts each version into a folder of its own:
+; versions\1.4.0. The file "current" names the one that is started, so that files in use never stand in the way.
+; A new version is on trial (the file "trial") until it has answered; the launcher goes back where it does not.
+;
+;   setup.exe [/S] [/NOSTARTMENU] [/NODESKTOP] [/AUTOSTART] [/NOSTART] [/D=FOLDER]
+;   uninstall.exe [/S] [/REMOVEDATA]
+;
+;   /S             asks nothing; what is wrong goes to the standard error output, and the exit code is not 0.
+;                  After an update it starts the app (not with /NOSTART), after a first installation it does not
+;   /D=FOLDER      must be last and without quotes, even where there are spaces in it
+;   /NOSTARTMENU, /NODESKTOP, /AUTOSTART   which shortcuts a first installation makes; an update keeps what is there
+;   /REMOVEDATA    also removes data\ and logs\, which otherwise stay
+;
+; Beside this file: languages.nsh, the texts. In the folder where makensis runs: product.nsh, names and paths (APP_NAME
+; APP_NAME_IN_DIALOGS APP_FILE_NAME SLUG VERSION VERSION_FOLDER VERSION_QUAD PUBLISHER URL OUTPUT SIZE_KB ICON [LICENSE_FILE] [SIGN_COMMAND]),
+; and files.nsh, what is packed. ASCII with CRLF line ends.
+
+Target amd64-unicode
+SetCompressor /SOLID /FINAL lzma
+SetCompressorDictSize 64
+
+!include product.nsh
+!include files.nsh
+!include MUI2.nsh
+!include FileFunc.nsh
+!include LogicLib.nsh
+!include Sections.nsh
+!include TextFunc.nsh
+
+Name "${APP_NAME}" "${APP_NAME_IN_DIALOGS}"
+OutFile "${OUTPUT}"
+InstallDir "$LOCALAPPDATA\Programs\${SLUG}"
+!define REGISTRY_KEY "Software\Microsoft\Windows\CurrentVersion\Uninstall\${SLUG}"
+InstallDirRegKey HKCU "${REGISTRY_KEY}" "InstallLocation"
+RequestExecutionLevel user
+ManifestDPIAware true
+ManifestSupportedOS all
+AllowSkipFiles off
+BrandingText "${APP_NAME} ${VERSION}"
+ShowInstDetails nevershow
+ShowUninstDetails nevershow
+
+!define LINK "${APP_FILE_NAME}.lnk"
+!define LAUNCHER "$INSTDIR\start-hidden.vbs"
+
+!ifdef SIGN_COMMAND
+  !uninstfinalize '${SIGN_COMMAND} "%1"' = 0
+!endif
+
+Var problem  ; what is wrong with the folder; empty: nothing
+Var update   ; 1: there is an installation already
+Var current  ; the version that is there; empty: none that could be started
+Var previous ; the version to go back to; empty: none
+Var folder   ; the new version's folder
+Var running  ; a version that runs; empty: none
+Var switched ; 1: the new version is the current one
+
+; Pages
+
+!define MUI_ICON "${ICON}"
+!define MUI_UNICON "${ICON}"
+!define MUI_ABORTWARNING
+!define MUI_COMPONENTSPAGE_NODESC
+!define MUI_FINISHPAGE_NOAUTOCLOSE
+!define MUI_FINISHPAGE_RUN ""
+!define MUI_FINISHPAGE_RUN_TEXT "$(START_APP)"
+!define MUI_FINISHPAGE_RUN_FUNCTION StartAndWait
+
+!insertmacro MUI_PAGE_WELCOME
+!ifdef LICENSE_FILE
+  !insertmacro MUI_PAGE_LICENSE "${LICENSE_FILE}"
+!endif
+!define MUI_PAGE_CUSTOMFUNCTION_LEAVE LeaveFolderPage
+!insertmacro MUI_PAGE_DIRECTORY
+!define MUI_PAGE_CUSTOMFUNCTION_LEAVE LeaveComponentsPage
+!insertmacro MUI_PAGE_COMPONENTS
+!insertmacro MUI_PAGE_INSTFILES
+!insertmacro MUI_PAGE_FINISH
+
+!insertmacro MUI_UNPAGE_CONFIRM
+!insertmacro MUI_UNPAGE_COMPONENTS
+!insertmacro MUI_UNPAGE_INSTFILES
+
+!include "${__FILEDIR__}\languages.nsh"
+
+VIProductVersion "${VERSION_QUAD}"
+VIAddVersionKey /LANG=0 "ProductName" "${APP_NAME}"
+VIAddVersionKey /LANG=0 "ProductVersion" "${VERSION}"
+VIAddVersionKey /LANG=0 "FileVersion" "${VERSION}"
+VIAddVersionKey /LANG=0 "FileDescription" "${APP_NAME} ${VERSION}"
+VIAddVersionKey /LANG=0 "CompanyName" "${PUBLISHER}"
+VIAddVersionKey /LANG=0 "LegalCopyright" "${PUBLISHER}"
+
+; Small helpers
+
+; At each moment TO is whole: the old one or the new one.
+!macro Replace FROM TO
+  System::Call 'kernel32::MoveFileEx(t "${FROM}", t "${TO}", i 9) i.r0' ; replace existing, write through
+  ${If} $0 = 0
+    SetErrors
+  ${EndIf}
+!macroend
+
+!macro ReplaceText TEXT NAME
+  FileOpen $1 "$INSTDIR\.${NAME}.new" w
+  FileWrite $1 "${TEXT}$\n"
+  FileClose $1
+  ${IfNot} ${Errors}
+    !insertmacro Replace "$INSTDIR\.${NAME}.new" "$INSTDIR\${NAME}"
+  ${EndIf}
+!macroend
+
+; Ends with a message and an exit code that is not 0.
+!macro Fail TEXT
+  Push "${TEXT}"
+  !ifdef __UNINSTALL__
+    Call un.Fail
+  !else
+    Call Fail
+  !endif
+!macroend
+
+!macro Functions UN
+  Function ${UN}Fail
+    Pop $R0
+    DetailPrint "$R0"
+    ${If} ${Silent}
+      System::Call 'kernel32::GetStdHandle(i -12) p.R1'
+      ${If} $R1 P<= 0
+        System::Call 'kernel32::AttachConsole(i -1)'
+        System::Call 'kernel32::GetStdHandle(i -12) p.R1'
+      ${EndIf}
+      ${If} $R1 P> 0
+        FileWrite $R1 "$R0$\r$\n"
+      ${EndIf}
+    ${Else}
+      MessageBox MB_OK|MB_ICONSTOP "$R0"
+    ${EndIf}
+    SetErrorLevel 2
+    Abort "$R0"
+  FunctionEnd
+
+  ; Windows writes to no program that runs: so it is found by its exact path, whatever else is called python.exe.
+  Function ${UN}FindRunning
+    StrCpy $running ""
+    FindFirst $R0 $R1 "$INSTDIR\versions\*"
+    ${DoWhile} $R1 != ""
+      StrCpy $R2 "$INSTDIR\versions\$R1\python\python.exe"
+      ${If} ${FileExists} "$R2"
+        ClearErrors
+        FileOpen $R3 "$R2" a
+        ${If} ${Errors}
+          StrCpy $running $R1
+        ${Else}
+          FileClose $R3
+        ${EndIf}
+      ${EndIf}
+      FindNext $R0 $R1
+    ${Loop}
+    FindClose $R0
+    ClearErrors
+  FunctionEnd
+
+  ; Stops all versions that run. Afterwards $running is empty, or names one that could not be stopped.
+  Function ${UN}StopRunning
+    ; A launcher goes back to another version when one ends that is on trial.
+    Delete "$INSTDIR\trial"
+    ; First as the app itself does it: it ends what it has begun.
+    ${For} $R5 1 3
+      Call ${UN}FindRunning
+      ${If} $running != ""
+        StrCpy $R4 "$INSTDIR\versions\$running"
+        nsExec::Exec /TIMEOUT=30000 '"$R4\python\python.exe" -B "$R4\start.py" --stop'
+        Pop $R4
+        Sleep 250
+      ${EndIf}
+    ${Next}
+    Call ${UN}FindRunning
+    ${If} $running != ""
+      System::Call 'kernel32::SetEnvironmentVariable(t "VERSIONS", t "$INSTDIR\versions\")'
+      StrCpy $R4 "Get-CimInstance Win32_Process"
+      StrCpy $R4 "$R4 | Where-Object { $$_.ExecutablePath -and $$_.ExecutablePath.StartsWith($$env:VERSIONS, 'OrdinalIgnoreCase') }"
+      StrCpy $R4 "$R4 | ForEach-Object { Stop-Process -Force -Id $$_.ProcessId }"
+      nsExec::Exec /TIMEOUT=30000 '"$SYSDIR\WindowsPowerShell\v1.0\powershell.exe" -NoProfile -NonInteractive -Command "$R4"'
+      Pop $R4
+      ${For} $R5 1 20
+        Call ${UN}FindRunning
+        ${If} $running == ""
+          ${Break}
+        ${EndIf}
+        Sleep 250
+      ${Next}
+    ${EndIf}
+  FunctionEnd
+!macroend
+
+!insertmacro Functions ""
+!insertmacro Functions "un."
+
+; Before the installation
+
+Function LeaveFolderPage
+  Call CheckFolder
+  ${If} $problem != ""
+    MessageBox MB_OK|MB_ICONEXCLAMATION "$problem"
+    Abort
+  ${EndIf}
+  Call FindInstallation
+FunctionEnd
+
+Function LeaveComponentsPage
+  Call ReadVersions
+  Call FindRunning
+  ${If} $running != ""
+    MessageBox MB_YESNOCANCEL|MB_ICONQUESTION "$(APP_RUNS)" /SD IDYES IDYES stop IDNO go_on
+    Abort
+    stop:
+    Call StopRunning
+    ; What could not be stopped goes on beside the new version, as after a "no".
+    go_on:
+  ${EndIf}
+FunctionEnd
+
+; The folder must be ours to write to, and hold this app or nothing of anybody else's.
+Function CheckFolder
+  StrCpy $problem ""
+  ${If} ${FileExists} "$INSTDIR"
+  ${AndIfNot} ${FileExists} "$INSTDIR\*.*"
+    StrCpy $problem "$(FOLDER_NOT_OURS)" ; a file
+    Return
+  ${EndIf}
+  ${IfNot} ${FileExists} "$INSTDIR\*.*"
+    Return
+  ${EndIf}
+  ${IfNot} ${FileExists} "$INSTDIR\${SLUG}.cmd"
+  ${OrIfNot} ${FileExists} "$INSTDIR\versions\*.*"
+    FindFirst $R0 $R1 "$INSTDIR\*"
+    ${DoWhile} $R1 != ""
+      ; What an uninstallation leaves, and an installation that was broken off.
+      ${Select} $R1
+        ${Case5} "." ".." "data" "logs" "versions"
+        ${Case5} "start-hidden.vbs" "icon.ico" "icon.png" "uninstall.exe" "${SLUG}.cmd"
+        ${Case5} "current" ".current.new" "trial" ".trial.new" "failed"
+        ${CaseElse}
+          StrCpy $problem "$(FOLDER_NOT_OURS)"
+      ${EndSelect}
+      FindNext $R0 $R1
+    ${Loop}
+    FindClose $R0
+    ${If} $problem != ""
+      Return
+    ${EndIf}
+  ${EndIf}
+  ClearErrors
+  FileOpen $R0 "$INSTDIR\.current.new" w
+  ${If} ${Errors}
+    StrCpy $problem "$(FOLDER_READ_ONLY)"
+    ClearErrors
+  ${Else}
+    FileClose $R0
+    Delete "$INSTDIR\.current.new"
+  ${EndIf}
+FunctionEnd
+
+; $current, and $previous: that, unless it is on trial itself; then the one before it.
+Function ReadVersions
+  StrCpy $previous ""
+  StrCpy $R0 "$INSTDIR\current"
+  Call ReadVersion
+  StrCpy $current $R1
+  StrCpy $previous $R1
+  ${If} $current != ""
+  ${AndIf} ${FileExists} "$INSTDIR\trial"
+    StrCpy $R0 "$INSTDIR\trial"
+    Call ReadVersion
+    ${If} $R1 == $current
+    ${AndIf} $R2 != ""
+      StrCpy $previous $R2
+    ${EndIf}
+  ${EndIf}
+FunctionEnd
+
+; Reads from the file $R0 the first line ($R1) and the second ($R2), each only if it names a version that is there.
+Function ReadVersion
+  StrCpy $R1 ""
+  StrCpy $R2 ""
+  ClearErrors
+  FileOpen $R3 "$R0" r
+  ${IfNot} ${Errors}
+    FileRead $R3 $R1
+    FileRead $R3 $R2
+    FileClose $R3
+    ${TrimNewLines} $R1 $R1
+    ${TrimNewLines} $R2 $R2
+    ${IfNot} ${FileExists} "$INSTDIR\versions\$R1\python\python.exe"
+      StrCpy $R1 ""
+    ${EndIf}
+    ${IfNot} ${FileExists} "$INSTDIR\versions\$R2\python\python.exe"
+      StrCpy $R2 ""
+    ${EndIf}
+  ${EndIf}
+  ClearErrors
+FunctionEnd
+
+; The installation
+
+Section "!$(CORE)" SECTION_CORE
+  SectionIn RO
+  ${If} ${Silent}
+    Call CheckFolder
+    ${If} $problem != ""
+      !insertmacro Fail "$problem"
+    ${EndIf}
+    Call ReadVersions
+    Call FindRunning
+    ${If} $running != ""
+      Call StopRunning
+    ${EndIf}
+  ${EndIf}
+
+  ClearErrors
+  CreateDirectory "$INSTDIR\versions"
+  ${If} ${Errors}
+    !insertmacro Fail "$(FOLDER_READ_ONLY)"
+  ${EndIf}
+  StrCpy $folder "${VERSION_FOLDER}"
+  StrCpy $0 1
+  ${While} ${FileExists} "$INSTDIR\versions\$folder\*.*"
+    IntOp $0 $0 + 1
+    StrCpy $folder "${VERSION_FOLDER}.r$0"
+  ${EndWhile}
+  RMDir /r "$INSTDIR\versions\.$folder.partial"
+  ClearErrors
+  !insertmacro PACK_VERSION "$INSTDIR\versions\.$folder.partial"
+  !insertmacro PACK_ROOT "$INSTDIR\versions\.root.partial"
+  SetOutPath "$INSTDIR"
+  ${If} ${Errors}
+    !insertmacro Fail "$(NOT_WRITTEN)"
+  ${EndIf}
+  ${For} $0 1 40
+    ClearErrors
+    Rename "$INSTDIR\versions\.$folder.partial" "$INSTDIR\versions\$folder"
+    ${IfNot} ${Errors}
+      ${Break}
+    ${EndIf}
+    Sleep 250 ; a virus scanner looks at what is new
+  ${Next}
+  ${IfNot} ${Errors}
+    WriteUninstaller "$INSTDIR\versions\.root.partial\uninstall.exe"
+    Call ReplaceRoot
+  ${EndIf}
+  ${IfNot} ${Errors}
+    ${If} $previous != ""
+      !insertmacro ReplaceText "$folder$\n$previous" "trial"
+    ${Else}
+      Delete "$INSTDIR\trial"
+    ${EndIf}
+  ${EndIf}
+  ${IfNot} ${Errors}
+    !insertmacro ReplaceText "$folder" "current"
+  ${EndIf}
+  ${If} ${Errors}
+    !insertmacro Fail "$(NOT_WRITTEN)"
+  ${EndIf}
+  StrCpy $switched 1
+
+  WriteRegStr HKCU "${REGISTRY_KEY}" "DisplayName" "${APP_NAME}"
+  WriteRegStr HKCU "${REGISTRY_KEY}" "DisplayVersion" "${VERSION}"
+  WriteRegStr HKCU "${REGISTRY_KEY}" "DisplayIcon" "$INSTDIR\icon.ico"
+  WriteRegStr HKCU "${REGISTRY_KEY}" "Publisher" "${PUBLISHER}"
+  WriteRegStr HKCU "${REGISTRY_KEY}" "URLInfoAbout" "${URL}"
+  WriteRegStr HKCU "${REGISTRY_KEY}" "InstallLocation" "$INSTDIR"
+  WriteRegStr HKCU "${REGISTRY_KEY}" "UninstallString" '"$INSTDIR\uninstall.exe"'
+  WriteRegStr HKCU "${REGISTRY_KEY}" "QuietUninstallString" '"$INSTDIR\uninstall.exe" /S'
+  WriteRegDWORD HKCU "${REGISTRY_KEY}" "EstimatedSize" "${SIZE_KB}"
+  WriteRegDWORD HKCU "${REGISTRY_KEY}" "NoModify" 1
+  WriteRegDWORD HKCU "${REGISTRY_KEY}" "NoRepair" 1
+
+  Call Prune
+SectionEnd
+
+; Where the installation broke off, nothing stays that could be taken for whole.
+Function .onInstFailed
+  ${If} $switched != 1
+  ${AndIf} $folder != ""
+    SetOutPath "$TEMP" ; a folder that somebody is in cannot be removed
+    RMDir /r "$INSTDIR\versions\.$folder.partial"
+    RMDir /r "$INSTDIR\versions\$folder"
+    RMDir /r "$INSTDIR\versions\.root.partial"
+    Delete "$INSTDIR\.*.new"
+    ${If} $update = 0
+      !insertmacro REMOVE_ROOT "$INSTDIR"
+      Delete "$INSTDIR\uninstall.exe"
+    ${EndIf}
+    RMDir "$INSTDIR\versions" ; only where they are empty
+    RMDir "$INSTDIR"
+  ${EndIf}
+FunctionEnd
+
+; Moves the files beside versions\ to their place, each at once: one that is open or half written starts nothing.
+Function ReplaceRoot
+  FindFirst $R0 $R1 "$INSTDIR\versions\.root.partial\*"
+  ${DoWhile} $R1 != ""
+    ${If} $R1 != "."
+    ${AndIf} $R1 != ".."
+      !insertmacro Replace "$INSTDIR\versions\.root.partial\$R1" "$INSTDIR\$R1"
+    ${EndIf}
+    FindNext $R0 $R1
+  ${Loop}
+  FindClose $R0
+  RMDir "$INSTDIR\versions\.root.partial"
+FunctionEnd
+
+; Removes all versions but the new and the previous one, and what an update that was broken off has left.
+Function Prune
+  FindFirst $R0 $R1 "$INSTDIR\versions\*"
+  ${DoWhile} $R1 != ""
+    ${Select} $R1
+      ${Case4} "." ".." $folder $previous
+      ${CaseElse}
+        Call RemoveVersion
+    ${EndSelect}
+    FindNext $R0 $R1
+  ${Loop}
+  FindClose $R0
+  ClearErrors
+FunctionEnd
+
+; Removes the folder $R1 below versions\ unless it is in use. It gets another name first: half a version is none.
+Function RemoveVersion
+  ClearErrors
+  ${If} ${FileExists} "$INSTDIR\versions\$R1\python\python.exe"
+    FileOpen $R2 "$INSTDIR\versions\$R1\python\python.exe" a
+    ${If} ${Errors}
+      Return
+    ${EndIf}
+    FileClose $R2
+  ${EndIf}
+  StrCpy $R2 $R1 1
+  ${If} $R2 != "."
+    Rename "$INSTDIR\versions\$R1" "$INSTDIR\versions\.$R1.old"
+    ${IfNot} ${Errors}
+      RMDir /r "$INSTDIR\versions\.$R1.old"
+    ${EndIf}
+  ${Else}
+    RMDir /r "$INSTDIR\versions\$R1"
+  ${EndIf}
+FunctionEnd
+
+; wscript starts in the folder that the shortcut names. The icon stays where it is in every version.
+!macro Shortcut FILE ARGUMENTS
+  SetOutPath "$INSTDIR"
+  CreateShortcut "${FILE}" "$SYSDIR\wscript.exe" '"${LAUNCHER}"${ARGUMENTS}' "$INSTDIR\icon.ico" 0
+!macroend
+
+Section "$(START_MENU)" SECTION_START_MENU
+  !insertmacro Shortcut "$SMPROGRAMS\${LINK}" " --open"
+SectionEnd
+
+Section "$(DESKTOP)" SECTION_DESKTOP
+  !insertmacro Shortcut "$DESKTOP\${LINK}" " --open"
+SectionEnd
+
+Section /o "$(AUTOSTART)" SECTION_AUTOSTART
+  !insertmacro Shortcut "$SMSTARTUP\${LINK}" ""
+SectionEnd
+
+Section
+  ${IfNot} ${SectionIsSelected} ${SECTION_START_MENU}
+    Delete "$SMPROGRAMS\${LINK}"
+  ${EndIf}
+  ${IfNot} ${SectionIsSelected} ${SECTION_DESKTOP}
+    Delete "$DESKTOP\${LINK}"
+  ${EndIf}
+  ${IfNot} ${SectionIsSelected} ${SECTION_AUTOSTART}
+    Delete "$SMSTARTUP\${LINK}"
+  ${EndIf}
+  SetErrorLevel 0
+  ${If} ${Silent}
+  ${AndIf} $update = 1
+    ${GetParameters} $R0
+    ClearErrors
+    ${GetOptions} $R0 "/NOSTART" $R1
+    ${If} ${Errors}
+      Call FindRunning
+      ${If} $running == ""
+        Exec '"$SYSDIR\wscript.exe" "${LAUNCHER}"'
+      ${EndIf}
+    ${EndIf}
+  ${EndIf}
+SectionEnd
+
+; The app opens its page itself as soon as it answers; until it does, this window stays.
+Function StartAndWait
+  Exec '"$SYSDIR\wscript.exe" "${LAUNCHER}" --open'
+  ${For} $0 1 60
+    ${If} ${FileExists} "$INSTDIR\data\instance.json"
+      ${Break}
+    ${EndIf}
+    Sleep 250
+  ${Next}
+FunctionEnd
+
+; An installation that is there already
+
+Function .onInit
+  Call FindInstallation
+FunctionEnd
+
+; Looks for an installation in the folder, and chooses the components: an update keeps the shortcuts that are there.
+Function FindInstallation
+  StrCpy $update 0
+  ${If} ${FileExists} "$INSTDIR\${SLUG}.cmd"
+  ${AndIf} ${FileExists} "$INSTDIR\versions\*.*"
+    StrCpy $update 1
+    !insertmacro UnselectSection ${SECTION_START_MENU}
+    !insertmacro UnselectSection ${SECTION_DESKTOP}
+    !insertmacro UnselectSection ${SECTION_AUTOSTART}
+    ${If} ${FileExists} "$SMPROGRAMS\${LINK}"
+      !insertmacro SelectSection ${SECTION_START_MENU}
+    ${EndIf}
+    ${If} ${FileExists} "$DESKTOP\${LINK}"
+      !insertmacro SelectSection ${SECTION_DESKTOP}
+    ${EndIf}
+    ${If} ${FileExists} "$SMSTARTUP\${LINK}"
+      !insertmacro SelectSection ${SECTION_AUTOSTART}
+    ${EndIf}
+  ${Else}
+    ${GetParameters} $R0
+    ClearErrors
+    ${GetOptions} $R0 "/NOSTARTMENU" $R1
+    ${IfNot} ${Errors}
+      !insertmacro UnselectSection ${SECTION_START_MENU}
+    ${EndIf}
+    ClearErrors
+    ${GetOptions} $R0 "/NODESKTOP" $R1
+    ${IfNot} ${Errors}
+      !insertmacro UnselectSection ${SECTION_DESKTOP}
+    ${EndIf}
+    ClearErrors
+    ${GetOptions} $R0 "/AUTOSTART" $R1
+    ${IfNot} ${Errors}
+      !insertmacro SelectSection ${SECTION_AUTOSTART}
+    ${EndIf}
+    ClearErrors
+  ${EndIf}
+FunctionEnd
+
+; The uninstaller
+
+Section "un.$(CORE)" SECTION_UNINSTALL
+  SectionIn RO
+  Call un.FindRunning
+  ${If} $running != ""
+    MessageBox MB_OKCANCEL|MB_ICONQUESTION "$(APP_WILL_BE_STOPPED)" /SD IDOK IDOK stop
+    SetErrorLevel 1
+    Quit
+    stop:
+    Call un.StopRunning
+    ${If} $running != ""
+      !insertmacro Fail "$(APP_NOT_STOPPED)"
+    ${EndIf}
+  ${EndIf}
+
+  SetOutPath "$TEMP" ; a folder that somebody is in cannot be removed
+  ; With another name at once: half of it is not to be started.
+  ${If} ${FileExists} "$INSTDIR\versions\*.*"
+    ${For} $0 1 40
+      ClearErrors
+      Rename "$INSTDIR\versions" "$INSTDIR\.versions.old"
+      ${IfNot} ${Errors}
+        ${Break}
+      ${EndIf}
+      Sleep 250
+    ${Next}
+    ${If} ${Errors}
+      !insertmacro Fail "$(APP_NOT_STOPPED)"
+    ${EndIf}
+  ${EndIf}
+  RMDir /r "$INSTDIR\.versions.old"
+  Delete "$INSTDIR\current"
+  Delete "$INSTDIR\trial"
+  Delete "$INSTDIR\failed"
+  Delete "$INSTDIR\.*.new"
+
+  ; Another installation of the same app may have these by now.
+  ReadRegStr $0 HKCU "${REGISTRY_KEY}" "InstallLocation"
+  ${If} $0 == $INSTDIR
+    Delete "$SMPROGRAMS\${LINK}"
+    Delete "$DESKTOP\${LINK}"
+    Delete "$SMSTARTUP\${LINK}"
+    DeleteRegKey HKCU "${REGISTRY_KEY}"
+  ${EndIf}
+SectionEnd
+
+Section /o "un.$(DATA)" SECTION_DATA
+  RMDir /r "$INSTDIR\data"
+  RMDir /r "$INSTDIR\logs"
+SectionEnd
+
+Section "un."
+  !insertmacro REMOVE_ROOT "$INSTDIR"
+  Delete "$INSTDIR\uninstall.exe"
+  ${For} $0 1 20
+    RMDir "$INSTDIR" ; only where it is empty
+    ${IfNot} ${FileExists} "$INSTDIR\*.*"
+    ${OrIf} ${FileExists} "$INSTDIR\data\*.*"
+    ${OrIf} ${FileExists} "$INSTDIR\logs\*.*"
+      ${Break}
+    ${EndIf}
+    Sleep 250 ; the launcher is about to end, and the folder is its own
+  ${Next}
+SectionEnd
+
+Function un.onInit
+  ${IfNot} ${FileExists} "$INSTDIR\${SLUG}.cmd"
+    !insertmacro Fail "$(NOT_INSTALLED)"
+  ${EndIf}
+  ${GetParameters} $R0
+  ClearErrors
+  ${GetOptions} $R0 "/REMOVEDATA" $R1
+  ${IfNot} ${Errors}
+    !insertmacro SelectSection ${SECTION_DATA}
+  ${EndIf}
+FunctionEnd
