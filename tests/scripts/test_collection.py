@@ -1,0 +1,26 @@
+"""Does `make test` run every test there is, and `make test-all` each series whole?"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.answers import all_combinations
+from tests.conftest import REPOSITORY
+
+
+def collected(*arguments: str) -> list[str]:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-p", "no:cacheprovider", *arguments]
+    result = subprocess.run(command, check=False, capture_output=True, text=True, cwd=REPOSITORY)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return [line for line in result.stdout.splitlines() if "::" in line]
+
+
+def test_every_file_of_tests_is_collected() -> None:
+    found = {line.partition("::")[0] for line in collected()}
+    assert {str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("tests/**/test_*.py")} <= found
+
+
+def test_all_means_every_combination() -> None:
+    rendered = [line for line in collected("--series=all") if "test_every_combination_is_whole" in line]
+    assert len(set(rendered)) == len(list(all_combinations()))
