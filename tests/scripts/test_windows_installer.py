@@ -94,13 +94,13 @@ def test_the_same_tree_gives_the_same_file(script: ModuleType, tree: Path) -> No
     [(PNG, "is a PNG image"), (b"", "is no icon"), (ICON[:-1], "is no icon"), (ICON[:12], "is no icon")],
 )
 def test_an_icon_that_is_none(icon: bytes, message: str, script: ModuleType, tree: Path) -> None:
-    with pytest.raises(script.InstallerError, match=message):
+    with pytest.raises(script.BuildError, match=message):
         make(script, tree, icon=icon)
 
 
 def test_makensis_is_missing(script: ModuleType, tree: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(script.InstallerError, match="apt install nsis"):
+    with pytest.raises(script.BuildError, match="apt install nsis"):
         make(script, tree)
 
 
@@ -115,7 +115,7 @@ def test_makensis_of_a_windows_is_found(script: ModuleType, monkeypatch: pytest.
 
 def test_a_warning_stops_it_with_one_line(script: ModuleType, tree: Path) -> None:
     script.SCRIPT.write_text(SCRIPT + 'Section\n  DetailPrint "$nothing"\nSectionEnd\n')
-    with pytest.raises(script.InstallerError, match="unknown variable") as caught:
+    with pytest.raises(script.BuildError, match="unknown variable") as caught:
         make(script, tree)
     assert "\n" not in str(caught.value)
     assert not list(tree.parent.rglob("*-setup.exe"))

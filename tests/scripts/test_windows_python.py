@@ -95,7 +95,7 @@ def lay_out(script: ModuleType, folder: Path, minor: str = "3.13") -> str:
     """Lay out a Python, or give the message of what is wrong."""
     try:
         script.lay_out(minor, folder, compiler=Path(sys.executable))
-    except script.WindowsPythonError as error:
+    except script.BuildError as error:
         assert "\n" not in str(error)
         assert not list(folder.glob("*.exe"))
         return str(error)
