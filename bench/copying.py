@@ -41,25 +41,31 @@ def other_template() -> Path:
             run([*command, f"{OTHER}=={metadata.version(OTHER)}"])
             with tarfile.open(Path(downloads) / f"{name}.tar.gz") as archive:
                 archive.extractall(folder, filter="data")
-        git: list[str | Path] = [
-            "git",
-            "-C",
-            folder / name,
-            "-c",
-            "user.name=Bench",
-            "-c",
-            "user.email=bench@example.com",
-        ]
-        run([*git, "init", "--quiet"])
-        run([*git, "add", "--all", "--force"])
-        run([*git, "-c", "commit.gpgsign=false", "commit", "--quiet", "--message", name])
+        _commit(folder / name, name)
 
     return made_once(cache("bench", name), unpack) / name
 
 
+def _commit(folder: Path, message: str) -> None:
+    git: list[str | Path] = ["git", "-C", folder, "-c", "user.name=Bench", "-c", "user.email=bench@example.com"]
+    run([*git, "init", "--quiet"])
+    run([*git, "add", "--all", "--force"])
+    run([*git, "-c", "commit.gpgsign=false", "commit", "--quiet", "--message", message])
+
+
+def bare_template(folder: Path, count: int) -> Path:
+    """Make a template of `count` empty files that asks nothing: what Copier itself takes, whatever a template does."""
+    (folder / "template").mkdir(parents=True)
+    (folder / "copier.yml").write_text("_subdirectory: template\n")
+    for number in range(count):
+        (folder / f"template/{number}").touch()
+    _commit(folder, "Nothing")
+    return folder
+
+
 def compare_copies(template: Path, scratch: Path, runs: int) -> Table:
     """Copy both templates in turns as a user does: in a process of its own, from a repository, which is cloned."""
-    folders = {name: scratch / name for name in ("default", "all", "other", "cookiecutters", "replay")}
+    folders = {name: scratch / name for name in ("default", "all", "bare", "other", "cookiecutters", "replay")}
     config = scratch / "cookiecutter.yml"  # so that it clones each time, and leaves this user's folders alone
     config.write_text(f"cookiecutters_dir: {folders['cookiecutters']}\nreplay_dir: {folders['replay']}\n")
     copy: list[str | Path] = [BIN / "copier", "copy", "--defaults", "--quiet", "--vcs-ref=HEAD"]
@@ -71,13 +77,16 @@ def compare_copies(template: Path, scratch: Path, runs: int) -> Table:
         "--output-dir",
         folders["other"],
     ]
+    # Installed programs have their bytecode; where writing it is off, each run would compile all of them.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    run([*copy, template, folders["default"]], env=env)
+    bare = bare_template(scratch / "bare-template", files(folders["default"]))
     commands: dict[str, list[str | Path]] = {
         "default": [*copy, template, folders["default"]],
         "all": [*copy, f"--data=targets=[{', '.join(TARGETS)}]", template, folders["all"]],
+        "bare": [*copy, bare, folders["bare"]],
         "other": [*cookiecutter, f"git+file://{other_template()}"],
     }
-    # Installed programs have their bytecode; where writing it is off, each run would compile all of them.
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     times = {name: Times() for name in commands}
     for number in range(runs + 1):
         for folder in folders.values():
@@ -87,7 +96,12 @@ def compare_copies(template: Path, scratch: Path, runs: int) -> Table:
             if number:  # the first one fills the caches
                 times[name].add(measured)
     counts = {name: files(folders[name]) for name in commands}
-    shown = {"default": "`copier copy --defaults`", "all": "the same with all targets", "other": OTHER}
+    shown = {
+        "default": "`copier copy --defaults`",
+        "all": "the same with all targets",
+        "bare": "Copier with a template of empty files and no question",
+        "other": OTHER,
+    }
     whole = [
         row(f"{shown[name]}, {counts[name]} files", times[name], bound=IN_ALL if name == "default" else None)
         for name in commands
@@ -98,7 +112,7 @@ def compare_copies(template: Path, scratch: Path, runs: int) -> Table:
             f"{shown[name]}, per file",
             per_file[name],
             others=per_file["other"],
-            bound=None if name == "other" else RATIO,
+            bound=RATIO if name in {"default", "all"} else None,
         )
         for name in commands
     ]
