@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -71,8 +72,24 @@ class Windows:
         timeout: float = 60,
         returncode: int | None = 0,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a Windows program to its end. A program that goes on afterwards must not keep its output: use `start`."""
-        return run(self._wine(words, cwd, env), timeout=timeout, returncode=returncode)
+        """Run a Windows program to its end, and give what it said; not to the end of those that it started."""
+        with tempfile.TemporaryFile() as output:  # a pipe would be open until the last of them ends
+            try:
+                result = subprocess.run(
+                    self._wine(words, cwd, env),
+                    check=False,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    timeout=timeout,
+                )
+                ended = f"returned {result.returncode}"
+            except subprocess.TimeoutExpired:
+                result, ended = None, f"not done after {timeout} s"
+            output.seek(0)
+            said = output.read().decode(errors="replace")
+        assert result and returncode in (None, result.returncode), f"{' '.join(map(str, words))}: {ended}\n{said}"
+        return subprocess.CompletedProcess(result.args, result.returncode, said)
 
     def start(
         self,

@@ -95,21 +95,29 @@ VIAddVersionKey /LANG=0 "LegalCopyright" "${PUBLISHER}"
 
 ; Small helpers
 
+; Ends the installation if the step before failed.
+!macro Check
+  ${If} ${Errors}
+    !insertmacro Fail "$(NOT_WRITTEN)"
+  ${EndIf}
+!macroend
+
 ; At each moment TO is whole: the old one or the new one.
 !macro Replace FROM TO
   System::Call 'kernel32::MoveFileEx(t "${FROM}", t "${TO}", i 9) i.r0' ; replace existing, write through
   ${If} $0 = 0
     SetErrors
   ${EndIf}
+  !insertmacro Check
 !macroend
 
 !macro ReplaceText TEXT NAME
+  ClearErrors
   FileOpen $1 "$INSTDIR\.${NAME}.new" w
   FileWrite $1 "${TEXT}$\n"
   FileClose $1
-  ${IfNot} ${Errors}
-    !insertmacro Replace "$INSTDIR\.${NAME}.new" "$INSTDIR\${NAME}"
-  ${EndIf}
+  !insertmacro Check
+  !insertmacro Replace "$INSTDIR\.${NAME}.new" "$INSTDIR\${NAME}"
 !macroend
 
 ; Ends with a message and an exit code that is not 0.
@@ -125,6 +133,9 @@ VIAddVersionKey /LANG=0 "LegalCopyright" "${PUBLISHER}"
 !macro Functions UN
   Function ${UN}Fail
     Pop $R0
+    !if "${UN}" == ""
+      Call CleanUp
+    !endif
     DetailPrint "$R0"
     ${If} ${Silent}
       System::Call 'kernel32::GetStdHandle(i -12) p.R1'
@@ -332,38 +343,29 @@ Section "!$(CORE)" SECTION_CORE
     StrCpy $folder "${VERSION_FOLDER}.r$0"
   ${EndWhile}
   RMDir /r "$INSTDIR\versions\.$folder.partial"
+  RMDir /r "$INSTDIR\versions\.root.partial"
   ClearErrors
   !insertmacro PACK_VERSION "$INSTDIR\versions\.$folder.partial"
   !insertmacro PACK_ROOT "$INSTDIR\versions\.root.partial"
   SetOutPath "$INSTDIR"
-  ${If} ${Errors}
-    !insertmacro Fail "$(NOT_WRITTEN)"
-  ${EndIf}
+  WriteUninstaller "$INSTDIR\versions\.root.partial\uninstall.exe"
+  !insertmacro Check
   ${For} $0 1 40
     ClearErrors
     Rename "$INSTDIR\versions\.$folder.partial" "$INSTDIR\versions\$folder"
-    ${IfNot} ${Errors}
+    ${If} ${FileExists} "$INSTDIR\versions\$folder\*.*"
       ${Break}
     ${EndIf}
     Sleep 250 ; a virus scanner looks at what is new
   ${Next}
-  ${IfNot} ${Errors}
-    WriteUninstaller "$INSTDIR\versions\.root.partial\uninstall.exe"
-    Call ReplaceRoot
+  !insertmacro Check
+  Call ReplaceRoot
+  ${If} $previous != ""
+    !insertmacro ReplaceText "$folder$\n$previous" "trial"
+  ${Else}
+    Delete "$INSTDIR\trial"
   ${EndIf}
-  ${IfNot} ${Errors}
-    ${If} $previous != ""
-      !insertmacro ReplaceText "$folder$\n$previous" "trial"
-    ${Else}
-      Delete "$INSTDIR\trial"
-    ${EndIf}
-  ${EndIf}
-  ${IfNot} ${Errors}
-    !insertmacro ReplaceText "$folder" "current"
-  ${EndIf}
-  ${If} ${Errors}
-    !insertmacro Fail "$(NOT_WRITTEN)"
-  ${EndIf}
+  !insertmacro ReplaceText "$folder" "current"
   StrCpy $switched 1
 
   WriteRegStr HKCU "${REGISTRY_KEY}" "DisplayName" "${APP_NAME}"
@@ -381,8 +383,12 @@ Section "!$(CORE)" SECTION_CORE
   Call Prune
 SectionEnd
 
-; Where the installation broke off, nothing stays that could be taken for whole.
 Function .onInstFailed
+  Call CleanUp
+FunctionEnd
+
+; Where the installation broke off, nothing stays that could be taken for whole.
+Function CleanUp
   ${If} $switched != 1
   ${AndIf} $folder != ""
     SetOutPath "$TEMP" ; a folder that somebody is in cannot be removed
@@ -410,6 +416,7 @@ Function ReplaceRoot
     FindNext $R0 $R1
   ${Loop}
   FindClose $R0
+  ClearErrors
   RMDir "$INSTDIR\versions\.root.partial"
 FunctionEnd
 

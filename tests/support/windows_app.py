@@ -1,0 +1,170 @@
+"""A tiny app for Windows in the layout of a real build: for tests of the installer and the launchers, in seconds.
+
+The interpreter is python.org's own; start.py, launchers and installer are those of the rendered project. The app is one
+file of standard library that keeps to what they expect of the real one: instance.json, /health, --stop, --open.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+from tests.support import windows_pythons
+from tests.support.packages import require_apt
+from tests.support.tools import run
+
+# All that the app imports; without OpenSSL, SQLite and others an installer is made in half the time.
+NEEDED = (
+    "python.exe",
+    "python3.dll",
+    "python313.dll",
+    "python313.zip",
+    "vcruntime140.dll",
+    "_socket.pyd",
+    "select.pyd",
+    "unicodedata.pyd",
+)
+PATHS = "python313.zip\n.\nLib\\site-packages\n..\\app\nimport site\n"
+
+APP = """
+import http.server, json, os, sys, threading, time, urllib.request
+from pathlib import Path
+
+VERSION, BEHAVIOUR = {version!r}, {behaviour!r}
+data = Path(sys.argv[sys.argv.index("--data-dir") + 1] if "--data-dir" in sys.argv else os.environ["{prefix}DATA_DIR"])
+data.mkdir(exist_ok=True)
+instance = data / "instance.json"
+
+
+def running():
+    try:
+        found = json.loads(instance.read_text())
+        urllib.request.urlopen(found["url"] + "/health", timeout=2).close()
+        return found
+    except (OSError, ValueError):
+        return None
+
+
+def note(what):
+    with (data / "events.txt").open("a") as events:
+        events.write(f"{{VERSION}} {{what}}\\n")
+
+
+found = running()
+if "--stop" in sys.argv:
+    note("stop")
+    if found and BEHAVIOUR != "deaf":
+        request = urllib.request.Request(found["url"] + "/stop", method="POST", headers={{"X-Token": found["token"]}})
+        urllib.request.urlopen(request, timeout=5).close()
+        while instance.exists():
+            time.sleep(0.05)
+    sys.exit()
+if found:
+    note("open" if "--open" in sys.argv else "second")
+    sys.exit()
+note("start" + (" --open" if "--open" in sys.argv else ""))
+print("running", VERSION, flush=True)
+if BEHAVIOUR == "crash":
+    raise SystemExit("this version is broken")
+if BEHAVIOUR == "hang":
+    time.sleep(600)
+code = 0
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({{"status": "ok", "version": VERSION, "ready": True}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        global code
+        code = 75 if self.path == "/restart" else 0
+        self.send_response(204)
+        self.end_headers()
+        threading.Thread(target=server.shutdown).start()
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+url = f"http://127.0.0.1:{{server.server_port}}"
+instance.write_text(json.dumps({{"pid": os.getpid(), "url": url, "version": VERSION, "token": "secret"}}))
+server.serve_forever()
+instance.unlink()
+note("end")
+sys.exit(code)
+"""
+
+
+def make_tree(project: Path, tree: Path, version: str, *, extra: str = "") -> None:
+    """Make the tree of one version, as the real build lays it out."""
+    slug, package = "tiny", "tiny"
+    folder = tree / "versions" / version
+    make_version(project, folder, version)
+    if extra:
+        (folder / "app" / package / extra).write_text(f"only in {version}", encoding="utf-8")
+    (tree / "current").write_text(f"{version}\n", encoding="ascii")
+    windows = project / "scripts/windows"
+    shutil.copy(windows / "start-hidden.vbs", tree)
+    shutil.copy(windows / "console.cmd", tree / f"{slug}.cmd")
+    (tree / "icon.ico").write_bytes(icon())
+
+
+def make_version(project: Path, folder: Path, version: str, behaviour: str = "good") -> None:
+    """Make what is below versions/ for one version."""
+    python = folder / "python"
+    (python / "Lib/site-packages").mkdir(parents=True)
+    with zipfile.ZipFile(windows_pythons.embeddable_zip()) as archive:
+        for name in NEEDED:
+            archive.extract(name, python)
+    (python / "python313._pth").write_text(PATHS, encoding="ascii")
+    change_version(folder, version, behaviour)
+    shutil.copy(project / "scripts/start.py", folder)
+
+
+def change_version(folder: Path, version: str, behaviour: str = "good") -> None:
+    """Write the app of a version, and the files that name it."""
+    package = folder / "app/tiny"
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "__init__.py").write_text("", encoding="ascii")
+    code = APP.format(version=version, behaviour=behaviour, prefix="TINY_")
+    (package / "__main__.py").write_text(code, encoding="ascii")
+    (folder / "VERSION").write_text(f"{version}\n", encoding="ascii")
+
+
+def make_setup(project: Path, tree: Path, output: Path, version: str, name: str) -> None:
+    """Make setup.exe of a tree with the project's own script."""
+    require_apt("nsis")
+    work = output.with_name(f"work-{output.stem}")
+    license_file = work.with_suffix(".txt")
+    license_file.write_text("You may.\n", encoding="utf-8-sig")
+    values = {
+        "APP_NAME": name,
+        "APP_FILE_NAME": "Tiny Größe",
+        "SLUG": "tiny",
+        "VERSION": version,
+        "VERSION_FOLDER": version,
+        "VERSION_QUAD": "1.2.3.4",
+        "PUBLISHER": "A & B",
+        "URL": "https://git.example/a/b",
+        "ICON": str(tree / "icon.ico"),
+        "LICENSE_FILE": str(license_file),
+    }
+    make = "import json, sys, pathlib as p, windows_installer as w; a = sys.argv; w.make(*map(p.Path, a[1:4]), json.loads(a[4]))"
+    command = [sys.executable, "-B", "-c", make, work, tree, output, json.dumps(values)]
+    run(command, cwd=project / "scripts")
+
+
+def icon() -> bytes:
+    """Give an icon: 16 pixels square, all of one colour."""
+    side = 16
+    header = b"".join(
+        number.to_bytes(size, "little") for number, size in ((40, 4), (side, 4), (2 * side, 4), (1, 2), (32, 2))
+    )
+    image = header + bytes(24) + b"\xc0\x60\x20\xff" * side * side + bytes(side * 4)
+    entry = bytes([side, side, 0, 0, 1, 0, 32, 0]) + len(image).to_bytes(4, "little") + (22).to_bytes(4, "little")
+    return b"\0\0\1\0\1\0" + entry + image
