@@ -45,7 +45,7 @@ LEFT_OUT = "left out: "
 STARTS_WITHIN = 60.0
 STOPS_WITHIN = 10.0
 OFFLINE = re.compile(
-    r"could not be had|connection refused|failed to (fetch|connect)|dns error|timed? ?out"
+    r"could not be had|connection refused|failed to (fetch|connect)|dns error|timed out|network timeout"
     r"|ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT",
     re.I,
 )

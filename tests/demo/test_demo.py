@@ -227,3 +227,16 @@ def test_what_make_and_git_set_stays_outside(monkeypatch: pytest.MonkeyPatch) ->
 def test_counts_tests_of_both_languages() -> None:
     output = "===== 12 passed, 1 skipped in 0.5s =====\n      Tests  30 passed (30)\n Test Files  4 passed (4)\n"
     assert demo.tests_passed(output) == "42 tests passed"
+
+
+@pytest.mark.parametrize(
+    ("output", "offline"),
+    [
+        ("error: Request failed after 3 retries\n  Caused by: operation timed out", True),
+        ("npm error network timeout at: https://npm.example.com/vite", True),
+        ("npm error code ENOTFOUND", True),
+        ("-    run(command, timeout=TIMEOUT)\n1 file would be reformatted", False),
+    ],
+)
+def test_only_what_failed_on_the_network_is_put_down_to_it(output: str, offline: bool) -> None:
+    assert bool(demo.OFFLINE.search(output)) is offline
