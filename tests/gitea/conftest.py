@@ -13,13 +13,15 @@ import pytest
 
 from tests.build.conftest import docker
 from tests.conftest import REPOSITORY
-from tests.support import golang
+from tests.support import golang, windows_pythons
 from tests.support.docker import Docker
 from tests.support.gitea import Owner, Server, serve
 from tests.support.gitea_runner import run_jobs
 from tests.support.projects import newcomer
 
 __all__ = ["docker"]
+
+Environment = dict[str, str]
 
 HERE = Path(__file__).parent
 BUILD = pytest.StashKey[subprocess.Popen[bytes]]()
@@ -32,6 +34,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if wanted and not config.option.collectonly and BUILD not in config.stash and not golang.is_built():
         command = [sys.executable, "-m", "tests.support.golang"]
         config.stash[BUILD] = subprocess.Popen(command, cwd=REPOSITORY, start_new_session=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what asks for the fixture `long`, unless series are to run whole."""
+    if config.getoption("--series") != "all":
+        left_out = [item for item in items if "long" in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture
+def long() -> None:
+    """Mark a test of many minutes."""
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -49,9 +64,15 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def runner(server: Server, docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Run the jobs of the server, with the tests' Docker."""
-    with run_jobs(server, docker.extend(newcomer(tmp_path_factory.mktemp("links")))):
+def environment(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """What jobs see: the tests' Docker, and Pythons for Linux and Windows that can be had here."""
+    return docker.extend(newcomer(tmp_path_factory.mktemp("links")) | windows_pythons.environment())
+
+
+@pytest.fixture(scope="session")
+def runner(server: Server, environment: Environment) -> Iterator[None]:
+    """Run the jobs of the server."""
+    with run_jobs(server, environment):
         yield
 
 

@@ -144,10 +144,10 @@ class Server:
         """Host and port, as `docker login` wants them."""
         return self.url.split("/")[2]
 
-    def owner(self, name: str | None = None) -> Owner:
+    def owner(self, name: str | None = None, password: str | None = None) -> Owner:
         """Make a user of that name or of a new one, whose password and token may do everything that is theirs."""
         name = name or f"owner-{next(self._count)}-{secrets.token_hex(3)}"
-        password = secrets.token_urlsafe(16)
+        password = password or secrets.token_urlsafe(16)
         self.api.post(
             "admin/users",
             username=name,
@@ -350,11 +350,19 @@ class Run:
         """Give the conclusion of each job by its name."""
         return {job["name"]: job["conclusion"] for job in self.jobs()}
 
-    def check(self) -> Self:
+    def check(self, minutes: float = JOB_MINUTES) -> Self:
         """Wait for the run, and expect success of each of its jobs."""
-        bad = {name: result for name, result in self.wait().conclusions.items() if result != "success"}
+        bad = {name: result for name, result in self.wait(minutes).conclusions.items() if result != "success"}
         assert not bad, f"{bad}\n" + "\n".join(f"--- {name}\n{self.log(name)[-3000:]}" for name in bad)
         return self
+
+    def wait_for_job(self, name: str, minutes: float = JOB_MINUTES) -> str:
+        """Wait for one job, and give its conclusion."""
+        deadline = time.monotonic() + minutes * 60
+        while not (found := [job for job in self.jobs() if job["name"] == name and job["status"] == "completed"]):
+            assert time.monotonic() < deadline, f"{name} of {self.url} is not done after {minutes} minutes"
+            time.sleep(POLL)
+        return str(found[0]["conclusion"])
 
     def log(self, name: str) -> str:
         """Give the log of a job, without the times; a job that never ran has none."""
