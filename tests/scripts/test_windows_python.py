@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import sys
 import threading
 import zipfile
@@ -17,15 +18,16 @@ import pytest
 PATH_FILE = b"python313.zip\r\n.\r\nLib\\site-packages\r\n..\\app\r\nimport site\r\n"
 
 
-def package(*names: str) -> bytes:
+def package(**files: bytes) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name in names:
-            archive.writestr(zipfile.ZipInfo(name), bytes(range(256)) * 4000)
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name.replace("__", "."), data)
     return buffer.getvalue()
 
 
-PACKAGE = package("python.exe", "python313.dll", "python313._pth", "python313.zip")
+MODULES = package(os__pyc=b"\0" * 5000)
+PACKAGE = package(python__exe=random.Random(0).randbytes(500_000), python313__dll=b"", python313__zip=MODULES)  # noqa: S311
 
 
 class Mirror:
@@ -102,6 +104,10 @@ def lay_out(script: ModuleType, folder: Path, minor: str = "3.13") -> str:
     assert {path.name for path in folder.iterdir()} >= {"python.exe", "python313.dll", "python313.zip"}
     assert (folder / "python313._pth").read_bytes() == PATH_FILE
     assert (folder / "Lib" / "site-packages").is_dir()
+    with zipfile.ZipFile(folder / "python313.zip") as library:  # for an installer to compress
+        assert [(member.filename, member.compress_type) for member in library.infolist()] == [
+            ("os.pyc", zipfile.ZIP_STORED)
+        ]
     return ""
 
 
