@@ -86,6 +86,11 @@ def private_docker() -> Iterator[Docker]:
                     _stop(folder)
 
 
+def debian_image() -> str:
+    """Name the image of a minimal Debian: no Python, no Node.js, and packages where this machine has its own from."""
+    return _DEBIAN_TAG.format(_recipe())
+
+
 def _is_up(docker: Docker) -> bool:
     return run(["docker", "version"], env=docker.environment, returncode=None).returncode == 0
 
