@@ -267,7 +267,7 @@ def test_a_second_start_does_not_end_the_trial_of_the_first(install: Install) ->
 def test_an_app_can_start_itself_again(installation: Installation) -> None:
     installation.add("1.0.0")
     installation.write("current", "1.0.0")
-    with installation.run("--port", "0") as launcher:
+    with installation.run("--port", "0", "--open") as launcher:
         first = launcher.serves("1.0.0")
         post(first, "/75")
         second = launcher.serves("1.0.0", besides=first["pid"])
@@ -284,7 +284,8 @@ def test_an_app_can_start_itself_again(installation: Installation) -> None:
         post(third, "/75")
         launcher.serves("1.1.0", besides=third["pid"])
         assert launcher.end(signal.SIGTERM) == 0
-    assert installation.starts == [f"{version} --port 0" for version in ("1.0.0", "1.0.0", "1.1.0", "1.2.0", "1.1.0")]
+    again = [f"{version} --port 0" for version in ("1.0.0", "1.1.0", "1.2.0", "1.1.0")]  # the page is open
+    assert installation.starts == ["1.0.0 --port 0 --open", *again]
     assert installation.lines("failed") == ["1.2.0"]
 
 
