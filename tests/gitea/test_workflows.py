@@ -86,11 +86,23 @@ def check_logs(run: Run) -> None:
         assert secret not in logs
 
 
+def check_archives(files: dict[str, bytes], name: str) -> None:
+    """Expect the whole archive and the one of the app alone, which is the smaller by far."""
+    sizes = {path.removeprefix(name): len(content) for path, content in files.items() if path.startswith(name)}
+    suffix = ".zip" if "win" in name else ".tar.gz"
+    assert sizes[suffix] > 10 * sizes[f"-app{suffix}"] > 0, sizes
+
+
 def test_a_project_with_every_target(
-    workplace: MakeWorkplace, docker: Docker, request: pytest.FixtureRequest, subtests: pytest.Subtests
+    workplace: MakeWorkplace,
+    environment: Environment,
+    docker: Docker,
+    request: pytest.FixtureRequest,
+    subtests: pytest.Subtests,
 ) -> None:
     one = workplace({"project_name": "Sample", "targets": [*TARGETS], "frontend": True})
     slug = one.project.slug
+    one.repository.variable("WINDOWS_PYTHON_URL", environment["WINDOWS_PYTHON_URL"])
     pushed = one.push()
     if request.config.getoption("--series") == "all":
         with subtests.test("test.yml is green"):
@@ -100,10 +112,16 @@ def test_a_project_with_every_target(
         pushed.cancel()
     built = one.repository.dispatch("build.yml", version="v1.2.3-rc.1")
     with subtests.test("build.yml is green"):
-        assert set(built.check().conclusions) >= {"wheel", "image"}
+        assert set(built.check().conclusions) == {"wheel", "bundle", "windows", "image"}
         check_logs(built)
     with subtests.test("the wheel and the sdist are on the run's page"):
         assert set(built.artifact("wheel")) == {f"{slug}-1.2.3rc1-py3-none-any.whl", f"{slug}-1.2.3rc1.tar.gz"}
+    with subtests.test("so are the bundles for Linux and Windows"):
+        name = f"{slug}-v1.2.3rc1"
+        check_archives(built.artifact("bundle"), f"{name}-linux-x64")
+        windows = built.artifact("windows")
+        check_archives(windows, f"{name}-win-x64")
+        assert windows[f"{name}-setup.exe"].startswith(b"MZ")
     with subtests.test("the image has the version"):
         labels = json.loads(docker.run("image", "inspect", "--format={{json .Config.Labels}}", f"{slug}:dev"))
         assert labels["org.opencontainers.image.version"] == "1.2.3rc1"
