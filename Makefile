@@ -18,6 +18,10 @@ help: ## this list
 demo: python ## copy, check, build and start a project with every target (DEMO_SECONDS=30: ends by itself; DEMO_DIR=folder)
 	@$(PYTHON) scripts/demo.py
 
+.PHONY: demo-gitea
+demo-gitea: python ## the workflows at work: a Gitea and a runner, and a project with every target pushed to it
+	@$(RUN) python -m scripts.demo_gitea
+
 .PHONY: test
 test: lint ## everything, long series sampled (PYTEST_ARGS="-k docker")
 # What measures runs first and alone.
