@@ -84,6 +84,8 @@ DESCRIPTIONS = {
     "RELEASE_NOTES.md": "What the next release brings.",
     "LICENSE": "The text of the licence.",
     "docs/releasing.md": "How to make a release, step by step.",
+    "scripts/icon.ico": "The icon of the app, for Windows and for menus.",
+    "scripts/windows/start-hidden.vbs": "Starts the app without a window; the same rules as `run.sh`.",
     "pyproject.toml": "The package and its tools. Comments in it say which part is whose.",
     "frontend/.npmrc": "Settings of npm.",
     "frontend/.prettierrc.json": "How the frontend is formatted.",
@@ -288,7 +290,7 @@ def _first_sentence(path: Path) -> str:
     elif path.name.endswith(".test.ts"):
         said = f"Tests of `{path.name.removesuffix('.test.ts')}.ts`."
     else:
-        comment = re.search(r"^(?:#(?!!)|//|/\*+|<!--)\s*(.+)$", text, re.MULTILINE)
+        comment = re.search(r"^(?:#(?!!| shellcheck)|//|/\*+|<!--|;|'|@?rem\b)\s*(.+)$", text, re.MULTILINE)
         said = comment[1] if comment and text.index(comment[0]) < 200 else ""
     said = " ".join(said.partition("\n\n")[0].split()).removesuffix("*/").removesuffix("-->").strip()
     ends = "." if path.suffix == ".py" else ".:"  # after a colon, comments tell how a script is called

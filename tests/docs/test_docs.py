@@ -32,6 +32,7 @@ ELSEWHERE = {
         "actions/…",
         "actions/upload-artifact",
     ),
+    "instance.json",
     *("src/home_server/lights.py", "tests/test_lights.py", "$RUNNER_TOOL_CACHE/cache"),
 }
 HOOKS = REPOSITORY / "docs/reference/hooks.md"  # has tests of its own, and paths of any repository in its text
