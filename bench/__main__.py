@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.copying import committed, compare_combinations, compare_copies
 from bench.images import compare_builds
 from bench.measure import Table, machine
+from bench.windows import compare_dependencies, compare_sizes
 from tests.answers import Answers, all_combinations, pairwise, sampled_combinations, subsets
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -21,7 +22,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="copies, combinations, images (default: all)")
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help="copies, combinations, images, windows-dependencies, windows-installer (default: all)",
+    )
     parser.add_argument("--runs", type=int, default=9, help="runs of each program (default: %(default)s)")
     parser.add_argument("--all", action="store_true", help="every combination of answers, not a sample: minutes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to a file, too")
@@ -32,6 +38,8 @@ def main() -> int:
             "copies": lambda template: compare_copies(template, scratch, arguments.runs),
             "combinations": lambda template: compare_combinations(template, scratch, combinations(arguments.all)),
             "images": lambda template: compare_builds(template, scratch, min(arguments.runs, 3)),
+            "windows-dependencies": lambda template: compare_dependencies(template, scratch, min(arguments.runs, 3)),
+            "windows-installer": lambda template: compare_sizes(template, scratch),
         }
         if unknown := set(arguments.parts) - set(parts):
             parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(parts)}")

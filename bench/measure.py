@@ -49,6 +49,9 @@ class Times:
         return self.median if self.cpu is None else self.cpu
 
 
+_HEAD = ("| | median | CPU | ratio | bound |", "|---|--:|--:|--:|---|")
+
+
 @dataclass(frozen=True)
 class Row:
     """A line of a table: seconds, how they compare with another line's, and whether a bound is kept."""
@@ -59,6 +62,7 @@ class Row:
     ratio: float | None
     bound: str
     kept: bool | None
+    size: int | None = None  # in bytes: then the row is about that, not about seconds
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,16 @@ class Table:
     notes: Sequence[str] = ()
 
     def markdown(self) -> str:
-        lines = [f"### {self.title}", "", "| | median | CPU | ratio | bound |", "|---|--:|--:|--:|---|"]
+        sizes = any(each.size is not None for each in self.rows)
+        head = ["| | size | ratio | bound |", "|---|--:|--:|---|"] if sizes else list(_HEAD)
+        lines = [f"### {self.title}", "", *head]
         for each in self.rows:
             ratio = "" if each.ratio is None else f"{each.ratio:.2f}x"
             kept = "" if each.kept is None else " kept" if each.kept else " **missed**"
-            seconds = f"{duration(each.median)} | {'' if each.cpu is None else duration(each.cpu)}"
-            lines.append(f"| {each.what} | {seconds} | {ratio} | {each.bound}{kept} |")
+            measured = f"{duration(each.median)} | {'' if each.cpu is None else duration(each.cpu)}"
+            if each.size is not None:
+                measured = f"{each.size / 1e6:.1f} MB"
+            lines.append(f"| {each.what} | {measured} | {ratio} | {each.bound}{kept} |")
         return "\n".join([*lines, *(f"\n{note}" for note in self.notes)])
 
 
@@ -86,6 +94,13 @@ def row(what: str, times: Times, *, others: Times | None = None, bound: float | 
         return Row(what, times.median, times.cpu, ratio, "", None)
     bounded, unit = (times.compared, " s") if ratio is None else (ratio, "x")
     return Row(what, times.median, times.cpu, ratio, f"≤ {bound:g}{unit}", bounded <= bound)
+
+
+def size_row(what: str, size: int, *, others: int | None = None, bound: float | None = None) -> Row:
+    """Make a row about bytes; `bound` is for the ratio to `others`."""
+    ratio = size / others if others else None
+    kept = None if bound is None or ratio is None else ratio <= bound
+    return Row(what, 0.0, None, ratio, "" if bound is None else f"≤ {bound:g}x", kept, size)
 
 
 def duration(seconds: float) -> str:
