@@ -14,8 +14,9 @@ import pytest
 from tests.answers import AWKWARD, answers_for
 from tests.conftest import Render
 from tests.support.docker import Docker
-from tests.support.installed import add_version
+from tests.support.installed import install
 from tests.support.machine import Machine, machine
+from tests.support.projects import Project, newcomer
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("linux-service")]
 
@@ -59,8 +60,7 @@ def installation(render: Render, tmp_path_factory: pytest.TempPathFactory) -> It
     text = app.read_text(encoding="utf-8")
     app.write_text(text.replace("    page.add_page(app)\n", f"{RESTART}    page.add_page(app)\n"), encoding="utf-8")
     root = folder / "root"
-    add_version(root, project, "1.1.0")
-    add_version(root, project, "1.0.0")
+    install(Project(project, newcomer(folder)), root, "1.1.0", "1.0.0")
     yield root
     shutil.rmtree(folder)
 
