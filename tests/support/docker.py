@@ -160,12 +160,18 @@ def _clean(docker: Docker) -> None:
     containers = docker.run("ps", "--all", "--quiet").split()
     if containers:
         docker.run("rm", "--force", "--volumes", *containers)
-    tags = docker.run("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "dangling=false").split()
-    made_by_tests = sorted(set(tags) - _base_images())
+    columns = "{{.Repository}} {{.Tag}} {{.Digest}}"
+    listed = docker.run("images", "--digests", "--format", columns, "--filter", "dangling=false").splitlines()
+    made_by_tests = sorted({_reference(*line.split()) for line in listed} - _base_images())
     if made_by_tests:
         docker.run("rmi", "--force", "--no-prune", *made_by_tests)
     docker.run("volume", "prune", "--force")
     docker.run("system", "prune", "--force", "--filter", "until=24h")
+
+
+def _reference(repository: str, tag: str, digest: str) -> str:
+    """Name an image; one that was pushed, and whose tag another has now, is known by its digest only."""
+    return f"{repository}@{digest}" if tag == "<none>" else f"{repository}:{tag}"
 
 
 def _recipe() -> str:

@@ -49,6 +49,7 @@ RUN_MODE = prod
 HTTP_ADDR = 127.0.0.1
 HTTP_PORT = {port}
 ROOT_URL = http://127.0.0.1:{port}{sub_path}/
+LOCAL_ROOT_URL = http://127.0.0.1:{port}{sub_path}/
 USE_SUB_URL_PATH = {uses_sub_path}
 STATIC_ROOT_PATH = {static}
 DISABLE_SSH = true
