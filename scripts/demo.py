@@ -42,6 +42,10 @@ DEFAULT_PORT = 8765
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TAIL = 12  # lines of the log that a failure shows
 LEFT_OUT = "left out: "
+RUN_SH = Path("build") / NAME / "run.sh"  # of the unpacked desktop app
+THIS_MACHINE = "this-machine"  # as build-dist.sh calls the Python that is here
+NO_PYTHON = "cannot be fetched"  # what the build says when uv gets none
+NO_PYTHON_HERE = "on this machine:"
 STARTS_WITHIN = 60.0
 STOPS_WITHIN = 10.0
 OFFLINE = re.compile(
@@ -161,13 +165,13 @@ class Project:
         here = Path(os.path.relpath(self.folder))
         return str(self.folder if here.parts[:2] == ("..", "..") else here)
 
-    def run(self, *command: str | Path, called: str = "") -> str:
+    def run(self, *command: str | Path, called: str = "", **environment: str) -> str:
         """Run a command to its end and give what it wrote."""
-        if self.start(*command).wait() != 0:
+        if self.start(*command, **environment).wait() != 0:
             raise self.failure(f"`{called or ' '.join(map(str, command))}` failed.")
         return self.output()
 
-    def start(self, *command: str | Path) -> subprocess.Popen[bytes]:
+    def start(self, *command: str | Path, **environment: str) -> subprocess.Popen[bytes]:
         """Start a command in a process group of its own, so that Ctrl-C reaches it through this program only."""
         with self.log.open("ab") as log:
             log.write(f"\n$ {' '.join(map(str, command))}\n".encode())
@@ -178,7 +182,7 @@ class Project:
                     self._last = subprocess.Popen(
                         [str(word) for word in command],
                         cwd=self.folder,
-                        env=self.env,
+                        env=self.env | environment,
                         stdin=subprocess.DEVNULL,
                         stdout=log,
                         stderr=subprocess.STDOUT,
@@ -343,6 +347,35 @@ def make_image(project: Project) -> str:
     return f"{NAME}:dev"
 
 
+def make_bundle(project: Project) -> str:
+    """Build and unpack the desktop app, with a Python from uv or this machine; or say why none can be built here."""
+    if (here := f"{sys.platform} {platform.machine()}") != "linux x86_64":
+        return f"{LEFT_OUT}it is for linux x86_64, and this is {here}"
+    try:
+        project.run("make", "bundle", UV_PYTHON_DOWNLOADS="manual", UV_HTTP_RETRIES="1")
+        note = "with a Python of its own"
+    except DemoError:
+        if NO_PYTHON not in project.output():
+            raise
+        try:
+            project.run("make", "bundle", f"BUNDLE_FLAGS=--python {THIS_MACHINE}")
+        except DemoError:
+            if NO_PYTHON_HERE not in project.output():
+                raise
+            return f"{LEFT_OUT}there is no Python for it, here or to fetch"
+        note = "stays here: Python could not be fetched, so it uses this machine's"
+    (archive,) = (project.folder / "dist").glob("*-linux-x64.tar.gz")
+    project.run("tar", "-xzf", archive, "-C", project.folder / "build")
+    return f"{archive.stat().st_size / 1e6:.1f} MB, {note}"
+
+
+def start_app(project: Project, port: int) -> tuple[str, subprocess.Popen[bytes]]:
+    """Start the app: as a user of the desktop app does, or from the source where there is none."""
+    if (project.folder / RUN_SH).is_file():
+        return str(RUN_SH), project.start(project.folder / RUN_SH, "--port", str(port))
+    return "make run", project.start("make", "run", f"ARGUMENTS=--port {port}")
+
+
 def free_port() -> int:
     """Give the port of the answers, or any free one where that is taken."""
     for port in (DEFAULT_PORT, 0):
@@ -406,17 +439,18 @@ def demo(screen: Screen) -> None:
     with make_project() as project:
         screen.say(f"\n  {screen.paint(1, 'A project with every target, from nothing')}\n")
         wheel = build(screen, project)
-        with screen.step("make run") as note, only_one_chooses_a_port():
-            url = f"http://127.0.0.1:{free_port()}"
-            app = project.start("make", "run", f"ARGUMENTS=--port {url.rpartition(':')[2]}")
-            note(f"healthy, version {wait_for_health(project, app, url)}")
+        with screen.step("start") as note, only_one_chooses_a_port():
+            port = free_port()
+            url = f"http://127.0.0.1:{port}"
+            command, app = start_app(project, port)
+            note(f"{command}: healthy, version {wait_for_health(project, app, url)}")
         screen.say(f"\n  Page     {screen.paint(36, url)}")
         screen.say(f"  API      {url}/openapi.json")
         screen.say(f"  Project  {project.shown}")
         screen.say(f"  Wheel    {os.path.relpath(wheel, project.folder)}")
         screen.say(f"  Total    {time.monotonic() - start:.0f} s\n")
         until = "until Ctrl-C" if seconds is None else f"for {seconds:g} s"
-        screen.say(f"  Serving {until}; later: cd {shlex.quote(project.shown)} && make run")
+        screen.say(f"  Serving {until}; later: cd {shlex.quote(project.shown)} && {command}")
         serve(project, app, seconds)
     screen.say("  Stopped.")
 
@@ -441,6 +475,8 @@ def build(screen: Screen, project: Project) -> Path:
         note(f"{wheel.name}, {wheel.stat().st_size / 1000:.0f} kB")
     with screen.step("make image") as note:
         note(make_image(project))
+    with screen.step("make bundle") as note:
+        note(make_bundle(project))
     return wheel
 
 

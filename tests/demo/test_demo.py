@@ -31,7 +31,7 @@ HIDDEN = {
     "docker",
     "python3",
 }  # the newcomer's machine has not got them, or only ours
-STEPS = ("uv", "copier copy", "make setup", "make check", "make wheel", "make image", "make run")
+STEPS = ("uv", "copier copy", "make setup", "make check", "make wheel", "make image", "make bundle", "start")
 
 
 @pytest.fixture
