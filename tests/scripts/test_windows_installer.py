@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +16,7 @@ from packaging.version import Version
 
 from tests.answers import AWKWARD
 from tests.support.packages import require_apt
+from tests.support.signing import PASSWORD, Authority
 
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=")
 ICON = b"\0\0\1\0\1\0\1\1\0\0\1\0\x20\0" + len(PNG).to_bytes(4, "little") + (22).to_bytes(4, "little") + PNG
@@ -31,7 +34,13 @@ Section
   FileClose $0
   !insertmacro PACK_ROOT "$INSTDIR"
   !insertmacro PACK_VERSION "$INSTDIR\\versions\\new"
+  WriteUninstaller "$INSTDIR\\uninstall.exe"
 SectionEnd
+Section Uninstall
+SectionEnd
+!ifdef SIGN_COMMAND
+  !uninstfinalize '${SIGN_COMMAND} "%1"' = 0
+!endif
 """
 
 
@@ -154,3 +163,97 @@ def test_a_certificate_without_osslsigncode(
     monkeypatch.setenv("SIGNING_CERTIFICATE", "AAAA")
     with pytest.raises(Exception, match="apt install osslsigncode"):
         make(script, tree)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    require_apt("nsis", "osslsigncode")
+    return Authority(tmp_path_factory.mktemp("authority") / "ca")
+
+
+@pytest.fixture
+def timestamps(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Sign with the certificate of the tests."""
+    with authority.timestamps() as url:
+        for name, value in authority.environment(url).items():
+            monkeypatch.setenv(name, value)
+        yield url
+
+
+def test_what_is_built_is_signed(
+    authority: Authority,
+    timestamps: str,
+    script: ModuleType,
+    tree: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    before = authority.requests
+    made = make(script, tree)
+    assert authority.requests == before + 2, "setup.exe and the uninstaller in it"
+    setup = tmp_path / "dist" / "sample-v1.0-setup.exe"
+    assert authority.verify(setup)
+    changed = tmp_path / "changed.exe"
+    changed.write_bytes(made[:30_000] + bytes([made[30_000] ^ 1]) + made[30_001:])
+    assert not authority.verify(changed)
+    assert (tree / "versions/1.0/python/python.exe").read_text() == "the file versions/1.0/python/python.exe"
+    told = [path.read_text(encoding="utf-8-sig") for path in (tmp_path / "work").glob("*.nsh")]
+    captured = capfd.readouterr()
+    for text in [*told, captured.out, captured.err]:
+        assert PASSWORD not in text and authority.certificate[:40] not in text
+    assert not list(Path(tempfile.gettempdir()).glob("signing-*/certificate.pfx"))
+
+
+def test_secrets_are_on_no_command_line(
+    authority: Authority,
+    timestamps: str,
+    script: ModuleType,
+    tree: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = shutil.which("osslsigncode")
+    spy = tmp_path / "bin" / "osslsigncode"
+    spy.parent.mkdir()
+    note = f'{{ printf "%s\\n" "$@"; env; }} >>{tmp_path}/seen; stat -c %a "$3" >>{tmp_path}/modes'
+    spy.write_text(f'#!/bin/sh\n{note}\nexec {real} "$@"\n')
+    spy.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{spy.parent}:{os.environ['PATH']}")
+    make(script, tree)
+    seen = (tmp_path / "seen").read_text()
+    assert "-readpass" in seen and PASSWORD not in seen and authority.certificate[:40] not in seen
+    assert (tmp_path / "modes").read_text().split().count("600") == 2
+
+
+@pytest.mark.parametrize("uninstaller", [False, True], ids=["setup", "uninstaller"])
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        (
+            "SIGNING_CERTIFICATE_PASSWORD",
+            "another",
+            "is no PFX file, or SIGNING_CERTIFICATE_PASSWORD is not its password",
+        ),
+        ("SIGNING_CERTIFICATE", "AAAA", "is no PFX file"),
+        ("SIGNING_CERTIFICATE", "%%%", "is no base64"),
+        ("SIGNING_TIMESTAMP_URL", "http://127.0.0.1:9/", "SIGNING_TIMESTAMP_URL can name another"),
+    ],
+)
+def test_what_cannot_be_signed_is_not_made(
+    variable: str,
+    value: str,
+    message: str,
+    uninstaller: bool,
+    timestamps: str,
+    script: ModuleType,
+    tree: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(script.signing, "ATTEMPTS", 1)
+    if not uninstaller:
+        script.SCRIPT.write_text(SCRIPT.partition("!ifdef SIGN_COMMAND")[0])
+    with pytest.raises(script.BuildError, match=message) as caught:
+        make(script, tree)
+    assert "\n" not in str(caught.value)
+    assert not list(tree.parent.rglob("*-setup.exe*"))
