@@ -29,6 +29,11 @@ NEEDED = (
 )
 PATHS = "python313.zip\n.\nLib\\site-packages\n..\\app\nimport site\n"
 
+MAKE_SETUP = """\
+import json, pathlib, sys, windows_installer
+work, tree, output = map(pathlib.Path, sys.argv[1:4])
+windows_installer.make(work, tree, output, json.loads(sys.argv[4]))
+"""
 APP = """
 import http.server, json, os, sys, threading, time, urllib.request
 from pathlib import Path
@@ -154,9 +159,8 @@ def make_setup(project: Path, tree: Path, output: Path, version: str, name: str)
         "ICON": str(tree / "icon.ico"),
         "LICENSE_FILE": str(license_file),
     }
-    make = "import json, sys, pathlib as p, windows_installer as w; a = sys.argv; w.make(*map(p.Path, a[1:4]), json.loads(a[4]))"
-    command = [sys.executable, "-B", "-c", make, work, tree, output, json.dumps(values)]
-    run(command, cwd=project / "scripts")
+    arguments = [work, tree, output, json.dumps(values)]
+    run([sys.executable, "-B", "-c", MAKE_SETUP, *arguments], cwd=project / "scripts")
 
 
 def icon() -> bytes:

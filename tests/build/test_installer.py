@@ -1,0 +1,436 @@
+"""The Windows installer and the launchers, run under Wine: is what they leave behind right, and does the app answer?
+
+What is installed is a tiny app in the layout of the real one (tests/support/windows_app.py).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+
+import pytest
+
+from tests.conftest import Render
+from tests.support import windows_app, wine
+from tests.support.packages import require_apt
+from tests.support.tools import made_once, run
+from tests.support.wine import Windows, wait_until
+
+pytestmark = pytest.mark.slow
+
+NAME = 'Größe & "Co" $X 🚀'
+ANSWERS = {"project_name": NAME, "targets": ["desktop"], "project_slug": "tiny", "package_name": "tiny"}
+LINK = "Tiny Größe.lnk"
+KEY = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\tiny"
+HOME = PureWindowsPath(r"C:\users\root")
+SHORTCUTS = {
+    "start menu": HOME / r"AppData\Roaming\Microsoft\Windows\Start Menu\Programs" / LINK,
+    "desktop": HOME / "Desktop" / LINK,
+    "autostart": HOME / r"AppData\Roaming\Microsoft\Windows\Start Menu\Programs\StartUp" / LINK,
+}
+ROOT = PureWindowsPath(r"C:\my apps\tiny ü")
+Files = dict[str, tuple[int, bytes]]
+
+
+@pytest.fixture(scope="session")
+def machine() -> Iterator[Path]:
+    with wine.wine() as root:
+        yield root
+
+
+@pytest.fixture
+def windows(machine: Path) -> Iterator[Windows]:
+    with wine.windows(machine) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def project(render: Render) -> Path:
+    return render(ANSWERS)
+
+
+@pytest.fixture(scope="session")
+def builds(project: Path, session_folder: Path) -> Path:
+    """Give a folder with tree-1.0, tree-2.0 and the installers made from them, for reading."""
+
+    def make(folder: Path) -> None:
+        for version in ("1.0", "2.0"):
+            tree = folder / f"tree-{version}"
+            windows_app.make_tree(project, tree, version, extra=f"only in {version}.txt")
+            windows_app.make_setup(project, tree, folder / f"tiny-v{version}-setup.exe", version, NAME)
+
+    return made_once(session_folder / "tiny", make)
+
+
+@dataclass(frozen=True)
+class App:
+    """An app in a folder of a Windows."""
+
+    windows: Windows
+    root: PureWindowsPath = ROOT
+
+    @property
+    def folder(self) -> Path:
+        return self.windows.path(self.root)
+
+    def read(self, name: str) -> list[str]:
+        path = self.folder / name
+        return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+
+    def write(self, name: str, *lines: str) -> None:
+        (self.folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+
+    @property
+    def versions(self) -> set[str]:
+        return {path.name for path in (self.folder / "versions").iterdir()}
+
+    @property
+    def events(self) -> list[str]:
+        return self.read("data/events.txt")
+
+    def start(self, *arguments: str, **env: str) -> None:
+        self.windows.start("wscript", str(self.root / "start-hidden.vbs"), *arguments, env=env)
+
+    def health(self) -> dict[str, object]:
+        with suppress(OSError, ValueError):
+            url = json.loads((self.folder / "data/instance.json").read_text(encoding="utf-8"))["url"]
+            with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310
+                found: dict[str, object] = json.load(answer)
+                return found
+        return {}
+
+    def wait_for(self, version: str, timeout: float = 60) -> None:
+        """Wait until this version answers and is no longer on trial."""
+
+        def is_up() -> bool:
+            return self.health().get("version") == version and not (self.folder / "trial").exists()
+
+        try:
+            wait_until(is_up, f"{version} answers", timeout)
+        except AssertionError as error:
+            state = {
+                name: self.read(name) for name in ("current", "trial", "failed", "data/events.txt", "logs/tiny.log")
+            }
+            raise AssertionError(f"{error}; it is so: {state}") from None
+
+    def post(self, what: str) -> None:
+        url = json.loads((self.folder / "data/instance.json").read_text(encoding="utf-8"))["url"]
+        request = urllib.request.Request(f"{url}/{what}", method="POST")  # noqa: S310
+        urllib.request.urlopen(request, timeout=5).close()  # noqa: S310
+
+    def stop(self) -> None:
+        """End the app and its launcher."""
+        self.post("stop")
+        self.windows.settle()
+
+    def add(self, version: str, behaviour: str) -> None:
+        """Put a version beside the others, as an update does."""
+        (old, *_) = (self.folder / "versions").iterdir()
+        new = self.folder / "versions" / version
+        shutil.copytree(old, new)
+        windows_app.change_version(new, version, behaviour)
+
+
+@pytest.fixture
+def setup(windows: Windows, builds: Path) -> Callable[..., str]:
+    """Run the installer of a version without questions, and give what it said."""
+
+    def install(version: str, *options: str, root: PureWindowsPath | None = ROOT, returncode: int = 0) -> str:
+        name = f"tiny-v{version}-setup.exe"
+        shutil.copy(builds / name, windows.path(f"C:\\{name}"))
+        place = [f"/D={root}"] if root else []
+        return windows.run("cmd", "/c", " ".join([f"C:\\{name} /S", *options, *place]), returncode=returncode).stdout
+
+    return install
+
+
+@pytest.fixture
+def portable(windows: Windows, builds: Path) -> App:
+    """The unpacked zip of 1.0, in a folder of another name."""
+    app = App(windows)
+    shutil.copytree(builds / "tree-1.0", app.folder)
+    return app
+
+
+def content(folder: Path) -> Files:
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def names_and_bytes(folder: Path) -> dict[str, bytes]:
+    return {name: data for name, (_, data) in content(folder).items()}
+
+
+def is_built(app: App, folder: str, builds: Path, version: str) -> bool:
+    """Tell whether a version's folder holds exactly what its build has."""
+    return names_and_bytes(app.folder / "versions" / folder) == names_and_bytes(
+        builds / f"tree-{version}/versions/{version}"
+    )
+
+
+def shortcuts(windows: Windows) -> set[str]:
+    return {name for name, path in SHORTCUTS.items() if windows.path(path).exists()}
+
+
+# The installer
+
+
+def test_install_start_and_uninstall(windows: Windows, setup: Callable[..., str], builds: Path) -> None:
+    setup("1.0")
+    app = App(windows)
+    assert is_built(app, "1.0", builds, "1.0")
+    beside = {path.name for path in app.folder.iterdir()}
+    assert beside == {"versions", "current", "start-hidden.vbs", "tiny.cmd", "icon.ico", "uninstall.exe"}
+    registered = windows.registry(KEY)
+    assert '& "Co" $X' in registered["DisplayName"]
+    assert (registered["DisplayVersion"], registered["Publisher"]) == ("1.0", "A & B")
+    size = sum(path.stat().st_size for path in (builds / "tree-1.0").rglob("*") if path.is_file())
+    assert int(registered["EstimatedSize"], 16) == -(-size // 1024)
+    assert shortcuts(windows) == {"start menu", "desktop"}
+
+    link = windows.path(SHORTCUTS["start menu"]).read_bytes()
+    assert f"{ROOT}\\icon.ico".encode("utf-16-le") in link
+    windows.start("start", str(SHORTCUTS["start menu"]))
+    app.wait_for("1.0")
+    assert app.events == ["1.0 start --open"]
+    assert is_built(app, "1.0", builds, "1.0"), "the app has written into its version's folder"
+
+    windows.start("start", str(SHORTCUTS["desktop"]))
+    wait_until(lambda: app.events[1:] == ["1.0 open"], "a second start opens the page of the first")
+
+    windows.run(str(ROOT / "uninstall.exe"), "/S")
+    windows.settle()
+    assert {path.name for path in app.folder.iterdir()} == {"data", "logs"}
+    assert app.events[-1] == "1.0 end", "it was asked to stop"
+    assert windows.registry(KEY) == {}
+    assert shortcuts(windows) == set()
+
+
+def test_update_while_it_runs_the_same_again_and_back(
+    windows: Windows, setup: Callable[..., str], builds: Path
+) -> None:
+    setup("1.0", "/AUTOSTART", "/NODESKTOP")
+    app = App(windows)
+    app.start()
+    app.wait_for("1.0")
+    before = content(app.folder / "versions/1.0")
+
+    said = setup("2.0", root=None)  # finds the folder itself
+    assert said == ""
+    app.wait_for("2.0")
+    assert app.versions == {"1.0", "2.0"}
+    assert is_built(app, "2.0", builds, "2.0")
+    assert content(app.folder / "versions/1.0") == before
+    assert app.events == ["1.0 start", "1.0 stop", "1.0 end", "2.0 start"]
+    assert windows.registry(KEY)["DisplayVersion"] == "2.0"
+    assert shortcuts(windows) == {"start menu", "autostart"}, "an update keeps the choice"
+    second = content(app.folder / "versions/2.0")
+
+    setup("2.0", root=None)
+    app.wait_for("2.0")
+    assert app.read("current") == ["2.0.r2"]
+    assert app.versions == {"2.0", "2.0.r2"}
+    assert is_built(app, "2.0.r2", builds, "2.0")
+    assert content(app.folder / "versions/2.0") == second
+
+    setup("1.0", root=None)
+    app.wait_for("1.0")
+    assert app.versions == {"1.0", "2.0.r2"}
+    assert is_built(app, "1.0", builds, "1.0")
+    assert not (app.folder / "failed").exists()
+
+
+def test_an_app_that_cannot_be_stopped_runs_on(windows: Windows, setup: Callable[..., str], builds: Path) -> None:
+    """PowerShell, the last resort, does nothing under Wine: so this is what happens where it fails."""
+    setup("1.0")
+    app = App(windows)
+    windows_app.change_version(app.folder / "versions/1.0", "1.0", "deaf")
+    app.start()
+    app.wait_for("1.0")
+    before = content(app.folder / "versions/1.0")
+    setup("2.0")
+    assert app.health()["version"] == "1.0"
+    assert content(app.folder / "versions/1.0") == before
+    assert is_built(app, "2.0", builds, "2.0")
+    assert app.read("current") == ["2.0"]
+    assert app.read("trial") == ["2.0", "1.0"], "its trial begins when it is started"
+    uninstall = f'"{ROOT}\\uninstall.exe" /S _?={ROOT}'  # as it is, it goes on in a copy of itself and returns at once
+    said = windows.run("cmd", "/s", "/c", uninstall, returncode=2).stdout
+    assert "could not be stopped" in said
+    assert is_built(app, "2.0", builds, "2.0")
+    app.stop()
+    app.start()
+    app.wait_for("2.0")
+
+
+def test_uninstall_with_data(windows: Windows, setup: Callable[..., str]) -> None:
+    setup("1.0")
+    app = App(windows)
+    app.start()
+    app.wait_for("1.0")
+    windows.run(str(ROOT / "uninstall.exe"), "/S", "/REMOVEDATA")
+    windows.settle()
+    assert not app.folder.exists()
+    setup("1.0", "/NOSTARTMENU")
+    assert shortcuts(windows) == {"desktop"}
+
+
+def test_a_folder_of_something_else_is_refused(windows: Windows, setup: Callable[..., str]) -> None:
+    folder = windows.path(ROOT)
+    folder.mkdir(parents=True)
+    (folder / "thesis.doc").write_text("years of work")
+    (folder / "current").write_text("what it is about")
+    before = content(folder)
+    assert "holds something else" in setup("1.0", returncode=2)
+    assert content(folder) == before
+    assert windows.registry(KEY) == {}
+    assert shortcuts(windows) == set()
+
+
+def test_a_folder_that_cannot_be_written_to(windows: Windows, setup: Callable[..., str]) -> None:
+    folder = windows.path(ROOT)
+    folder.mkdir(parents=True)
+    windows.mount("-t", "tmpfs", "-o", "ro", "tmpfs", at=folder)
+    assert "cannot be written to" in setup("1.0", returncode=2)
+    assert "cannot be written to" in setup("1.0", root=ROOT / "new", returncode=2)
+    assert windows.registry(KEY) == {}
+    assert shortcuts(windows) == set()
+
+
+def test_a_full_disk_changes_nothing(windows: Windows, setup: Callable[..., str], builds: Path) -> None:
+    folder = windows.path(ROOT)
+    folder.mkdir(parents=True)
+    size = sum(path.stat().st_size for path in (builds / "tree-1.0").rglob("*"))
+    windows.mount("-t", "tmpfs", "-o", f"size={int(size * 1.5)}", "tmpfs", at=folder)
+    setup("1.0")
+    before = content(folder)
+    setup("2.0", returncode=2)
+    assert content(folder) == before
+    assert {path.name for path in (folder / "versions").iterdir()} == {"1.0"}
+    assert windows.registry(KEY)["DisplayVersion"] == "1.0"
+    setup("2.0", root=ROOT / "another", returncode=2)
+    assert not (folder / "another").exists()
+
+
+# The launchers
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "launcher"),
+    [
+        ("crash", "start-hidden.vbs"),
+        ("hang", "start-hidden.vbs"),
+        ("started", "start-hidden.vbs"),
+        ("crash", "tiny.cmd"),
+        ("started", "tiny.cmd"),
+    ],
+)
+def test_a_version_that_does_not_prove_itself(behaviour: str, launcher: str, portable: App) -> None:
+    portable.add("1.5", behaviour)
+    portable.write("current", "1.5")
+    portable.write("trial", "1.5", "1.0", *(["started"] if behaviour == "started" else []))
+    program = ["wscript"] if launcher.endswith(".vbs") else ["cmd", "/c"]
+    portable.windows.start(*program, str(ROOT / launcher), env={"TINY_TRIAL_SECONDS": "4"})
+    portable.wait_for("1.0")
+    assert portable.read("current") == ["1.0"]
+    assert portable.read("failed") == ["1.5"]
+    assert portable.events == ["1.0 start"] if behaviour == "started" else ["1.5 start", "1.0 start"]
+
+
+def test_a_version_that_proves_itself_and_restarts(portable: App) -> None:
+    portable.write("trial", "0.9", "0.8")  # left by something else
+    portable.start("--open")
+    portable.wait_for("1.0")
+    portable.add("1.5", "good")
+    portable.write("trial", "1.5", "1.0")
+    portable.write("current", "1.5")
+    portable.post("restart")
+    portable.wait_for("1.5")
+    assert portable.events == ["1.0 start --open", "1.0 end", "1.5 start"]
+    portable.stop()
+    assert portable.read("current") == ["1.5"]
+    assert not (portable.folder / "failed").exists()
+
+
+def test_a_second_start_during_a_trial_does_not_judge_it(portable: App) -> None:
+    portable.add("1.5", "hang")
+    portable.write("current", "1.5")
+    portable.write("trial", "1.5", "1.0")
+    portable.start(TINY_TRIAL_SECONDS="12")
+    wait_until(lambda: portable.events == ["1.5 start"], "the new version starts")
+    portable.start(TINY_TRIAL_SECONDS="60")
+    wait_until(lambda: portable.events == ["1.5 start"] * 2, "the second start only starts it")
+    assert portable.read("current") == ["1.5"]
+    assert not (portable.folder / "failed").exists()
+
+
+@pytest.mark.parametrize("launcher", ["start-hidden.vbs", "tiny.cmd"])
+def test_a_damaged_current(launcher: str, portable: App) -> None:
+    """The newest version is started; the console takes the one that was installed last."""
+    if launcher == "start-hidden.vbs":
+        portable.add("1.9", "good")
+        portable.add("1.10rc1", "good")
+    portable.add("1.10", "good")
+    portable.add(".1.11.partial", "good")
+    shutil.rmtree(portable.folder / "versions/1.0")
+    program = ["wscript"] if launcher == "start-hidden.vbs" else ["cmd", "/c"]
+    for current in ("", "9.9", '..\\"&x', None):
+        portable.write("current", *([] if current is None else [current]))
+        if current is None:
+            (portable.folder / "current").unlink()
+        portable.windows.start(*program, str(ROOT / launcher))
+        portable.wait_for("1.10")
+        portable.stop()
+
+
+def test_console(portable: App) -> None:
+    windows, launcher = portable.windows, str(ROOT / "tiny.cmd")
+    windows.start("cmd", "/c", launcher, "--open")
+    portable.wait_for("1.0")
+    windows.run("cmd", "/c", launcher)
+    windows.run("cmd", "/c", launcher, "--stop")
+    windows.settle()
+    assert portable.events == ["1.0 start --open", "1.0 second", "1.0 stop", "1.0 end"]
+    shutil.rmtree(portable.folder / "versions")
+    assert "can be started" in windows.run("cmd", "/c", launcher, returncode=1).stdout
+
+
+def test_a_message_where_nothing_can_be_started(machine: Path, render: Render) -> None:
+    name = 'My "App" & $X'
+    project = render({**ANSWERS, "project_name": name})
+    require_apt("x11-utils")
+    with wine.screen() as display, wine.windows(machine, display=display) as windows:
+        app = App(windows)
+        (app.folder / "versions/1.0").mkdir(parents=True)
+        shutil.copy(project / "scripts/windows/start-hidden.vbs", app.folder)
+        launcher = windows.start("wscript", str(ROOT / "start-hidden.vbs"))
+
+        def titles() -> str:
+            return run(["xwininfo", "-display", display, "-root", "-tree"]).stdout
+
+        wait_until(lambda: f'"{name}"' in titles(), "a box with the app's name")
+        assert launcher.poll() is None, "it waits until somebody has read it"
+
+
+def test_a_source_checkout(windows: Windows, project: Path, builds: Path) -> None:
+    """With the virtual environment's interpreter, here one that finds the package by itself."""
+    checkout = App(windows, PureWindowsPath(r"C:\my projects\tiny ü"))
+    windows_folder = checkout.folder / "scripts/windows"
+    windows_folder.mkdir(parents=True)
+    shutil.copy(project / "scripts/windows/start-hidden.vbs", windows_folder)
+    (checkout.folder / "pyproject.toml").touch()
+    python = checkout.folder / ".venv/Scripts"
+    shutil.copytree(builds / "tree-1.0/versions/1.0/python", python)
+    shutil.copytree(builds / "tree-1.0/versions/1.0/app", checkout.folder / ".venv/app")
+    data = {"TINY_DATA_DIR": str(checkout.root / "data")}
+    windows.start("wscript", str(checkout.root / "scripts/windows/start-hidden.vbs"), env=data)
+    checkout.wait_for("1.0")
+    assert checkout.read("build/tiny.log")[0] == "running 1.0"
