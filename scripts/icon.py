@@ -43,7 +43,9 @@ def draw(page: Page, size: int) -> bytes:
 def bitmap(pixels: bytes, size: int) -> bytes:
     """Write RGBA as an icon's bitmap: BGRA from the bottom up, then a mask of what is fully transparent."""
     rows = [pixels[4 * size * row : 4 * size * (row + 1)] for row in reversed(range(size))]
-    colours = b"".join(bytes((r[2], r[1], r[0], r[3])) for row in rows for r in (row[at : at + 4] for at in range(0, len(row), 4)))
+    colours = b"".join(
+        bytes((r[2], r[1], r[0], r[3])) for row in rows for r in (row[at : at + 4] for at in range(0, len(row), 4))
+    )
     width = -(-size // 32) * 4
     masks = []
     for row in rows:
