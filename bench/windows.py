@@ -49,17 +49,17 @@ def compare_dependencies(template: Path, scratch: Path, runs: int) -> Table:
     loop, ours = Times(), Times()
     for number in range(runs + 1):
         wheels = scratch / f"wheels{number}"
-        seconds = 0.0
+        parts = []
         for requirement in requirements:
             try:
-                seconds += run([*pip, *flags, "--dest", wheels, requirement]).clock[0]
+                parts.append(run([*pip, *flags, "--dest", wheels, requirement]))
             except RuntimeError:  # of markers for this machine, not for Windows: the guide then takes what is for here
-                seconds += run([*pip, "--dest", wheels, requirement]).clock[0]
-        seconds += timed(lambda wheels=wheels: unpack(wheels)).clock[0]  # type: ignore[misc]
+                parts.append(run([*pip, "--dest", wheels, requirement]))
+        parts.append(timed(lambda wheels=wheels: unpack(wheels)))  # type: ignore[misc]
         mine = install(project, scratch / f"ours{number}")
         if number:  # the first one fills the caches
-            loop.add(Times([seconds]))
-            ours.add(Times(mine.clock))
+            loop.add(Times([sum(part.clock[0] for part in parts)], [sum(part.processor[0] for part in parts)]))
+            ours.add(mine)
         shutil.rmtree(wheels)
         shutil.rmtree(scratch / f"ours{number}")
     shutil.rmtree(project)

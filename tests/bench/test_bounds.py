@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench.copying import committed, compare_combinations, compare_copies
-from bench.measure import Table, Times, row
+from bench.measure import Table, Times, row, size_row
+from bench.windows import compare_dependencies, compare_sizes
 from tests.answers import pairwise, sampled_combinations, subsets
 
 
@@ -29,6 +30,26 @@ def test_a_copy_takes_a_second_at_most_and_is_worth_it(packed: Path, tmp_path: P
 def test_every_combination_is_rendered_in_time(packed: Path, tmp_path: Path) -> None:
     table = compare_combinations(packed, tmp_path, [*subsets(), *pairwise(), *sampled_combinations(12)])
     assert all(row.kept is not False for row in table.rows), table.markdown()
+
+
+@pytest.mark.slow
+def test_dependencies_for_windows_come_at_once(packed: Path, tmp_path: Path) -> None:
+    table = compare_dependencies(packed, tmp_path, runs=1)
+    assert table.rows[0].kept, table.markdown()
+
+
+@pytest.mark.slow
+def test_setup_exe_is_small(packed: Path, tmp_path: Path) -> None:
+    table = compare_sizes(packed, tmp_path)
+    assert all(row.kept is not False for row in table.rows), table.markdown()
+
+
+def test_a_table_of_sizes() -> None:
+    rows = [size_row("ours", 15_000_000, others=20_000_000, bound=0.7), size_row("other", 20_000_000)]
+    assert Table("Title", rows).markdown() == (
+        "### Title\n\n| | size | ratio | bound |\n|---|--:|--:|---|\n"
+        "| ours | 15.0 MB | 0.75x | ≤ 0.7x **missed** |\n| other | 20.0 MB |  |  |"
+    )
 
 
 def test_a_table_says_what_is_compared_and_what_is_missed() -> None:
