@@ -250,20 +250,21 @@ def test_update_while_it_runs_the_same_again_and_back(
 
 def test_an_app_that_cannot_be_stopped_runs_on(windows: Windows, setup: Callable[..., str], builds: Path) -> None:
     """PowerShell, the last resort, does nothing under Wine: so this is what happens where it fails."""
-    setup("1.0")
-    app = App(windows)
+    root = PureWindowsPath(r"C:\tiny")  # without a space, which _?= cannot be given from here
+    setup("1.0", root=root)
+    app = App(windows, root)
     windows_app.change_version(app.folder / "versions/1.0", "1.0", "deaf")
     app.start()
     app.wait_for("1.0")
     before = content(app.folder / "versions/1.0")
-    setup("2.0")
+    setup("2.0", root=root)
     assert app.health()["version"] == "1.0"
     assert content(app.folder / "versions/1.0") == before
     assert is_built(app, "2.0", builds, "2.0")
     assert app.read("current") == ["2.0"]
     assert app.read("trial") == ["2.0", "1.0"], "its trial begins when it is started"
-    uninstall = f'"{ROOT}\\uninstall.exe" /S _?={ROOT}'  # as it is, it goes on in a copy of itself and returns at once
-    said = windows.run("cmd", "/s", "/c", uninstall, returncode=2).stdout
+    # Without _?= it goes on in a copy of itself and returns at once.
+    said = windows.run(str(root / "uninstall.exe"), "/S", f"_?={root}", returncode=2).stdout
     assert "could not be stopped" in said
     assert is_built(app, "2.0", builds, "2.0")
     app.stop()
