@@ -30,6 +30,9 @@ MACHINERY = re.compile(
     r"\{%|%\}|\{=|=\}|\{##|##\}|\bhas_[a-z]+\b|_copier_|jinja|cookiecutter|gitea-py-template", re.IGNORECASE
 )
 BINARY = {".ico", ".png"}
+FOR_WINDOWS = {".vbs", ".bat", ".cmd", ".nsi", ".nsh"}
+EXPANSION = re.compile(r"\$\{[^{}]*\}")  # of a shell, where %} and =} mean something
+BUNDLES = re.compile(r"scripts/.*|(.+/)?pyproject\.toml")  # of a desktop app: they look what the project has
 
 
 def files_of(project: Path) -> list[Path]:
@@ -46,6 +49,8 @@ def features(answers: Answers) -> dict[str, bool]:
 
 def parse(path: Path) -> None:
     """Read the file as what its name says it is; raise where it is not."""
+    if path.suffix in BINARY:
+        return
     text = path.read_text(encoding="utf-8")
     match path.suffix or path.name:
         case ".py":
@@ -74,7 +79,7 @@ def test_every_combination_is_whole(combination: Answers, render: Render) -> Non
             parse(path)
         except (SyntaxError, ValueError, yaml.YAMLError, ElementTree.ParseError) as error:
             problems.append(f"{name} does not parse: {error}")
-        windows = path.suffix in {".vbs", ".bat", ".cmd"}
+        windows = path.suffix in FOR_WINDOWS
         if (b"\r\n" in content) != windows or content.count(b"\r") != content.count(b"\r\n"):
             problems.append(f"{name}: line ends are not {'CRLF' if windows else 'LF'}")
         if content and not content.endswith(b"\n"):
@@ -84,16 +89,19 @@ def test_every_combination_is_whole(combination: Answers, render: Render) -> Non
         if re.search(r"\n{4,}", text):
             problems.append(f"{name}: three or more empty lines, as an {{% if %}} leaves them")
         for line, row in enumerate(text.splitlines(), 1):
-            if path.name != ".copier-answers.yml" and (found := MACHINERY.search(row)):
+            said = EXPANSION.sub("", row) if path.suffix == ".sh" else row
+            if path.name != ".copier-answers.yml" and (found := MACHINERY.search(said)):
                 problems.append(f"{name}:{line}: {found.group()!r} is of the template's machinery")
         if path.name not in EVERYWHERE:
             for feature, words in WORDS.items():
+                if feature in {"frontend", "tkinter"} and has["desktop"] and BUNDLES.fullmatch(name):
+                    continue
                 if not has[feature] and (found := re.search(rf".*({words}).*", text + "\n" + name, re.IGNORECASE)):
                     problems.append(
                         f"{name}: speaks of {feature}, which was not chosen: {found.group().strip()[:100]!r}"
                     )
         executable = bool(path.stat().st_mode & stat.S_IXUSR)
-        if executable != (path.suffix == ".sh"):
+        if executable != (path.suffix == ".sh" and text.startswith("#!")):  # without, other scripts read it
             problems.append(f"{name}: {'is' if executable else 'is not'} executable")
     assert not problems, "\n".join(problems)
 
