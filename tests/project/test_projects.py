@@ -126,6 +126,8 @@ def commands(*, has_web: bool, has_library: bool, answers: Answers) -> set[str]:
         names |= {"check-wheel"}
     if "docker" in answers["targets"]:
         names |= {"image", "check-image"}
+    if "desktop" in answers["targets"]:
+        names |= {"bundle", "bundle-windows"}
     return names
 
 
