@@ -1,6 +1,6 @@
 @echo off
-rem Starts the app in a console, in its current version, and goes back to the version before where a new one does not
-rem prove itself: as start-hidden.vbs, with all options of the app, and its output in the console.
+rem Starts the app in a console, with all its options.
+rem It chooses the version, and goes back from one that does not prove itself, as start-hidden.vbs does.
 rem
 rem   this.cmd            start the app; where it runs already: open its page
 rem   this.cmd --stop     end the app that runs
