@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -74,21 +75,9 @@ def compare_dependencies(template: Path, scratch: Path, runs: int) -> Table:
 
 
 def install(project: Path, folder: Path) -> Times:
-    """Install the dependencies as the build does, with the start of its program."""
-    command = [
-        uv(),
-        "run",
-        "--quiet",
-        "--no-project",
-        "--with",
-        "filelock",
-        "--with",
-        "packaging",
-        "python",
-        "-c",
-        INSTALL,
-    ]
-    return run([*command, folder], cwd=project / "scripts", env={**os.environ, **environment(), "PYTHONPATH": "."})
+    """Install the dependencies as the build does."""
+    env = {**os.environ, **environment(), "PYTHONPATH": str(project / "scripts"), "UV": uv()}
+    return run([sys.executable, "-c", INSTALL, folder], cwd=project, env=env)
 
 
 def make_project(template: Path, project: Path) -> Path:

@@ -274,7 +274,7 @@ def test_a_dependency_without_a_wheel(copy: Path, environment: dict[str, str]) -
     ("variables", "message"),
     [
         ({"WINDOWS_PYTHON_SHA256": "0" * 64}, "is not the file that is meant: it has SHA-256"),
-        ({"WINDOWS_PYTHON_URL": "file:///nowhere"}, "cannot be loaded"),
+        ({"WINDOWS_PYTHON_URL": "file:///nowhere", "WINDOWS_PYTHON_SHA256": "1" * 64}, "cannot be loaded"),
         ({"WINDOWS_PYTHON_VERSION": "3.12.10"}, "the project is built with Python 3.13"),
     ],
 )
