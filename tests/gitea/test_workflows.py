@@ -168,7 +168,8 @@ def test_an_app_with_awkward_names(workplace: MakeWorkplace, tmp_path: Path, sub
     branch = f"x$(touch${{IFS}}{pwned})`touch${{IFS}}{pwned}`';touch${{IFS}}{pwned};\"ü🚀"
     one.project.git("switch", "--quiet", "--create", branch)
     (one.project.source / "tests/test_planted.py").write_text(
-        '"""Planted."""\n\n\ndef test_planted() -> None:\n    assert "this" == "planted", "planted"\n', encoding="utf-8"
+        '"""Planted."""\n\n\ndef test_planted() -> None:\n    assert "planted".upper() == "planted", "planted"\n',
+        encoding="utf-8",
     )
     one.commit(f"A test that fails $(touch {pwned}) '; touch {pwned} #")
     commit = one.repository.push(one.project.root)
