@@ -6,7 +6,9 @@ What is installed is a tiny app in the layout of the real one (tests/support/win
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,10 +17,12 @@ from pathlib import Path, PureWindowsPath
 
 import pytest
 
-from tests.conftest import Render
-from tests.support import windows_app, wine
+from tests.answers import answers_for
+from tests.conftest import Render, git
+from tests.support import windows_app, windows_pythons, wine
 from tests.support.packages import require_apt
-from tests.support.tools import made_once, run
+from tests.support.projects import FOREIGN
+from tests.support.tools import made_once, run, uv
 from tests.support.wine import Windows, wait_until
 
 pytestmark = pytest.mark.slow
@@ -319,6 +323,43 @@ def test_a_full_disk_changes_nothing(windows: Windows, setup: Callable[..., str]
     assert windows.registry(KEY)["DisplayVersion"] == "1.0"
     setup("2.0", root=ROOT / "another", returncode=2)
     assert not (folder / "another").exists()
+
+
+def test_the_default_app(windows: Windows, render: Render, tmp_path: Path) -> None:
+    """What `make bundle-windows` makes: installed, started, updated while it runs, stopped and removed."""
+    project = tmp_path / "a project"
+    shutil.copytree(render(answers_for(["desktop"], project_slug="sample", frontend=False)), project)
+    own = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
+    path = f"{Path(uv()).parent}{os.pathsep}{own['PATH']}"
+    environment = {**own, **windows_pythons.environment(), "PATH": path}
+    run([uv(), "lock", "--quiet"], cwd=project, env=environment)
+    git(project, "init", "-q", "-b", "main")
+    git(project, "add", "--all")
+    git(project, "commit", "-q", "-m", "App")
+    for version in ("1.2.3", "1.3.0rc1"):
+        run([project / "scripts/build-dist-windows.sh", "--version", version], cwd=project, env=environment)
+        shutil.copy(project / f"dist/sample-v{version}-setup.exe", windows.files)
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        windows.environment["SAMPLE_PORT"] = str(probe.getsockname()[1])
+    app = App(windows)
+    windows.run("cmd", "/c", rf"C:\sample-v1.2.3-setup.exe /S /D={ROOT}", timeout=120)
+    first = content(app.folder / "versions/1.2.3")
+    app.start()
+    app.wait_for("1.2.3")
+    windows.run("cmd", "/c", str(ROOT / "sample.cmd"), timeout=60)  # a second start ends
+    assert app.health()["version"] == "1.2.3"
+    windows.run("cmd", "/c", r"C:\sample-v1.3.0rc1-setup.exe /S", timeout=120)
+    app.wait_for("1.3.0rc1")
+    assert content(app.folder / "versions/1.2.3") == first
+    assert app.versions == {"1.2.3", "1.3.0rc1"}
+    windows.run("cmd", "/c", str(ROOT / "sample.cmd"), "--stop", timeout=60)
+    windows.settle()
+    assert app.health() == {}
+    windows.run(str(ROOT / "uninstall.exe"), "/S")
+    windows.settle()
+    assert {path.name for path in app.folder.iterdir()} == {"data", "logs"}
 
 
 # The launchers
