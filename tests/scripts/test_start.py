@@ -14,6 +14,7 @@ from tests.conftest import Render
 
 APP = """
 import os, sys, threading
+print("🚀", file=sys.stderr) if "--emoji" in sys.argv else None
 print(os.environ["SAMPLE_DATA_DIR"], sys.argv[1:], __name__, threading.active_count())
 """
 
@@ -39,7 +40,7 @@ def version(render: Render, tmp_path: Path) -> Path:
 def run(version: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SAMPLE_")}
     return subprocess.run(
-        [sys.executable, "-I", "-B", version / "start.py", *arguments],
+        [sys.executable, "-I", "-B", "-X", "utf8=0", version / "start.py", *arguments],
         env={**environment, **variables},
         capture_output=True,
         encoding="utf-8",
@@ -71,6 +72,13 @@ def test_an_app_that_is_not_there(version: Path) -> None:
     result = run(version)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == f"sample is missing in {version / 'app'}: install the app again.\n"
+
+
+def test_its_output_is_utf_8(version: Path) -> None:
+    """Also where the locale, on Windows the code page, has no such characters."""
+    result = run(version, "--emoji", LC_ALL="C")
+    assert result.stderr == "🚀\n"
+    assert result.stdout.startswith(str(version.parents[1] / "data"))
 
 
 def test_it_writes_nothing_beside_itself(version: Path) -> None:

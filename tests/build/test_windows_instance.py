@@ -1,0 +1,133 @@
+"""The generated app itself under Wine: one server for each data folder, its end, its trial and its restart."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.answers import answers_for
+from tests.conftest import Render
+from tests.support import windows_pythons
+from tests.support.packages import require_apt
+from tests.support.projects import FOREIGN
+from tests.support.tools import run, uv
+from tests.support.wine import Windows, wait_until, windows, wine
+
+pytestmark = pytest.mark.slow
+
+RESTART = '    app.add_api_route("/restart", lambda: app.state.instance.end(restart=True), methods=["POST"])\n'
+ROOT = r"C:\Größe 100 %\sample"
+NAME = "Sample desktop"
+
+
+@pytest.fixture(scope="module")
+def archive(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the portable archive of 1.2.3 of an app that starts itself again when it is asked to."""
+    require_apt("nsis")
+    project = tmp_path_factory.mktemp("windows") / "project"
+    shutil.copytree(render(answers_for(["desktop"], project_slug="sample", frontend=False)), project)
+    app = project / "src/sample/app.py"
+    text = app.read_text(encoding="utf-8")
+    app.write_text(text.replace("    page.add_page(app)\n", f"{RESTART}    page.add_page(app)\n"), encoding="utf-8")
+    own = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
+    path = f"{Path(uv()).parent}{os.pathsep}{own['PATH']}"
+    environment = {**own, **windows_pythons.environment(), "PATH": path}
+    run([uv(), "lock", "--quiet"], cwd=project, env=environment)
+    run([project / "scripts/build-dist-windows.sh", "--version", "1.2.3"], cwd=project, env=environment)
+    return project / "dist/sample-v1.2.3-win-x64.zip"
+
+
+class App:
+    """The app unpacked in a Windows of its own."""
+
+    def __init__(self, machine: Windows, archive: Path) -> None:
+        self.machine = machine
+        self.root = machine.path(ROOT)
+        with zipfile.ZipFile(archive) as content:
+            content.extractall(self.root.parent)
+        (self.root / "data").mkdir()
+        (self.root / "data/settings.toml").write_text("port = 0\n")
+
+    def start(self, *arguments: str) -> None:
+        self.machine.start("wscript", rf"{ROOT}\start-hidden.vbs", *arguments)
+
+    def say(self, *arguments: str) -> str:
+        """Run the app as the launchers do, to its end."""
+        python, start = r"versions\1.2.3\python\python.exe", r"versions\1.2.3\start.py"
+        return self.machine.run(python, "-B", start, *arguments, cwd=ROOT, timeout=120).stdout
+
+    def instance(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.root / "data/instance.json").read_text())
+        return found
+
+    def request(self, path: str, method: str = "GET") -> bytes:
+        request = urllib.request.Request(self.instance()["url"] + path, method=method)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            content: bytes = answer.read()
+            return content
+
+    def serves(self, besides: int = 0) -> int:
+        """Wait until the app answers, from another process than `besides`; gives the process."""
+
+        def answers() -> bool:
+            try:
+                health = json.loads(self.request("/health"))
+                return bool(health["version"] == "1.2.3" and self.instance()["pid"] != besides)
+            except (OSError, ValueError):
+                return False
+
+        wait_until(answers, "the app answers", timeout=120)
+        return int(self.instance()["pid"])
+
+    def write(self, name: str, *lines: str) -> None:
+        (self.root / name).write_bytes("".join(f"{line}\n" for line in lines).encode())
+
+
+@pytest.fixture
+def app(archive: Path) -> Iterator[App]:
+    with wine() as root, windows(root) as machine:
+        yield App(machine, archive)
+
+
+def test_one_app_for_each_data_folder(app: App) -> None:
+    app.start()
+    pid = app.serves()
+    assert app.say("--port", "0").strip() == f"{NAME} is running: {app.instance()['url']}"
+    assert app.serves() == pid
+    assert app.say("--stop").strip() == f"{NAME} has ended"
+    assert not (app.root / "data/instance.json").exists()
+    assert app.say("--stop").strip().startswith(f"{NAME} is not running with the data folder ")
+    log = (app.root / "logs/sample.log").read_text(encoding="utf-8")
+    assert '"event": "stopped"' in log
+    assert "Traceback" not in log
+
+
+def test_what_a_killed_app_left_misleads_nobody(app: App) -> None:
+    app.start()
+    pid = app.serves()
+    app.machine.run("taskkill", "/F", "/PID", str(pid))
+    app.machine.settle()
+    assert app.instance()["pid"] == pid
+    assert app.say("--stop").strip().startswith(f"{NAME} is not running")
+    app.start()
+    assert app.serves(besides=pid)
+    assert app.say("--stop").strip() == f"{NAME} has ended"
+
+
+def test_it_proves_itself_and_starts_itself_again(app: App) -> None:
+    app.write("trial", "1.2.3", "1.0.0")
+    app.start()
+    pid = app.serves()
+    wait_until(lambda: not (app.root / "trial").exists(), "the trial ends")
+    assert not (app.root / "failed").exists()
+    app.request("/restart", "POST")
+    app.serves(besides=pid)
+    assert app.say("--stop").strip() == f"{NAME} has ended"
