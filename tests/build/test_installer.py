@@ -284,7 +284,9 @@ def test_uninstall_with_data(windows: Windows, setup: Callable[..., str]) -> Non
     windows.run(str(ROOT / "uninstall.exe"), "/S", "/REMOVEDATA")
     windows.settle()
     assert not app.folder.exists()
+    (app.folder / ".versions.old/1.0").mkdir(parents=True)  # as an uninstallation leaves it that was broken off
     setup("1.0", "/NOSTARTMENU")
+    assert not (app.folder / ".versions.old").exists()
     assert shortcuts(windows) == {"desktop"}
 
 

@@ -254,6 +254,7 @@ Function CheckFolder
         ${Case5} "." ".." "data" "logs" "versions"
         ${Case5} "start-hidden.vbs" "icon.ico" "icon.png" "uninstall.exe" "${SLUG}.cmd"
         ${Case5} "current" ".current.new" "trial" ".trial.new" "failed"
+        ${Case} ".versions.old"
         ${CaseElse}
           StrCpy $problem "$(FOLDER_NOT_OURS)"
       ${EndSelect}
@@ -342,6 +343,7 @@ Section "!$(CORE)" SECTION_CORE
     IntOp $0 $0 + 1
     StrCpy $folder "${VERSION_FOLDER}.r$0"
   ${EndWhile}
+  RMDir /r "$INSTDIR\.versions.old" ; an uninstallation that was broken off
   RMDir /r "$INSTDIR\versions\.$folder.partial"
   RMDir /r "$INSTDIR\versions\.root.partial"
   ClearErrors
