@@ -392,7 +392,7 @@ def test_waiting_costs_nothing(install: Install) -> None:
         assert launcher.end(signal.SIGTERM) == 0
 
 
-def cpu_seconds(process: subprocess.Popen[str]) -> float:
+def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     ticks: int = sum(int(fields[number]) for number in (11, 12, 13, 14))
     return ticks / os.sysconf("SC_CLK_TCK")

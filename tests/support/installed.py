@@ -15,7 +15,7 @@ def install(project: Project, root: Path, *versions: str) -> None:
     run([project.root / "scripts/uv.sh", "lock", "--quiet"], cwd=project.source, env=project.environment)
     for version in versions:
         with tempfile.TemporaryDirectory() as output:
-            build = [project.root / "scripts/build-dist.sh", "--version", version, "--output", output, "--no-self-test"]
-            run(build, cwd=project.root, env=project.environment)
+            options = ["--version", version, "--output", output, "--no-self-test"]
+            run([project.root / "scripts/build-dist.sh", *options], cwd=project.root, env=project.environment)
             archive = Path(output, f"{project.slug}-v{version}-linux-x64.tar.gz")
             run(["tar", "-xzf", archive, "--strip-components=1", "-C", root])

@@ -133,7 +133,7 @@ class Installation:
 class Launcher:
     """A launcher that runs."""
 
-    def __init__(self, process: subprocess.Popen[str], installation: Installation) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], installation: Installation) -> None:
         self.process = process
         self.installation = installation
 

@@ -159,7 +159,7 @@ def make_setup(project: Path, tree: Path, output: Path, version: str, name: str)
         "ICON": str(tree / "icon.ico"),
         "LICENSE_FILE": str(license_file),
     }
-    arguments = [work, tree, output, json.dumps(values)]
+    arguments: list[str | Path] = [work, tree, output, json.dumps(values)]
     run([sys.executable, "-B", "-c", MAKE_SETUP, *arguments], cwd=project / "scripts")
 
 
