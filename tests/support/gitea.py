@@ -255,6 +255,11 @@ class Repository:
         git: list[str | Path] = ["git", "-C", folder]
         # A hook of the folder (pre-commit's) is not what the tests ask here.
         run([*git, "-c", "core.hooksPath=/dev/null", "push", "--quiet", self.remote, *(refs or ["HEAD"])])
+        # Until the server has worked the first push off, it says 500 to a dispatch.
+        deadline = time.monotonic() + 20
+        while self.api.get(self.path)["empty"]:
+            assert time.monotonic() < deadline, f"{self.full_name} is empty after a push"
+            time.sleep(POLL)
         first = (refs[0] if refs else "HEAD").lstrip("+").partition(":")[0]
         return run([*git, "rev-parse", "--verify", f"{first}^{{commit}}"]).stdout.strip()
 
