@@ -55,7 +55,7 @@ def create(options: argparse.Namespace) -> None:
         output(public=True)
         return
     notes = notes_of(project.version)
-    if not forge.has_tag(project.tag):
+    if not forge.knows_tag(project.tag):
         raise ReleaseError(f"The server has no tag {project.tag}: push it first (git push origin {project.tag}).")
     output(public=False)
     if release:

@@ -261,7 +261,7 @@ class Forge(ABC):
         return _member(self.ask("POST", f"{self.path}/pulls", json=content), "html_url", str)
 
     @abstractmethod
-    def has_tag(self, tag: str) -> bool:
+    def knows_tag(self, tag: str) -> bool:
         """Say whether the server has that tag."""
 
     @abstractmethod
@@ -296,7 +296,7 @@ class Forge(ABC):
 class Gitea(Forge):
     """Gitea, and Forgejo."""
 
-    def has_tag(self, tag: str) -> bool:
+    def knows_tag(self, tag: str) -> bool:
         return self.exists(f"{self.path}/tags/{quote(tag, safe='')}")
 
     def delete(self, release: Release, asset: Asset) -> None:
@@ -329,7 +329,7 @@ class GitHub(Forge):
     def authorization(self, token: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {token}"} if token else {}
 
-    def has_tag(self, tag: str) -> bool:
+    def knows_tag(self, tag: str) -> bool:
         return self.exists(f"{self.path}/git/ref/tags/{quote(tag, safe='')}")
 
     def delete(self, release: Release, asset: Asset) -> None:  # noqa: ARG002
