@@ -246,7 +246,12 @@ def test_each_command_can_run_again(workplace: MakeWorkplace) -> None:
     place.repository.push(place.root)
     place.tag("v1.0.0")
     built = place.build("v1.0.0")
-    assert place.command("version").splitlines() == ["tag=v1.0.0", "version=1.0.0", "channel=stable", "prerelease=false"]
+    assert place.command("version").splitlines() == [
+        "tag=v1.0.0",
+        "version=1.0.0",
+        "channel=stable",
+        "prerelease=false",
+    ]
 
     assert "would make the draft 'Sample v1.0.0'" in place.command("create", "--dry-run")
     assert place.repository.releases() == []
@@ -380,7 +385,9 @@ def test_many_releases(workplace: MakeWorkplace) -> None:
     place.tag("v1.0.0")
     place.command("create")
     for number in range(60):
-        place.repository.api.post(f"{place.repository.path}/releases", tag_name=f"v0.1.{number}", target_commitish="main")
+        place.repository.api.post(
+            f"{place.repository.path}/releases", tag_name=f"v0.1.{number}", target_commitish="main"
+        )
     place.command("upload", *place.build("v1.0.0"))
     place.command("publish")
     check_release(place, "v1.0.0", library_files("v1.0.0"))
@@ -432,7 +439,11 @@ def proxy(target: str, *planted: tuple[str, str, str]) -> Iterator[Trouble]:
             if how.isdigit():
                 self.reply(int(how), b"<html><title>Bad gateway</title></html>", "text/html")
                 return
-            kept = {name: value for name, value in self.headers.items() if name.lower() not in {"host", "connection", "transfer-encoding"}}
+            kept = {
+                name: value
+                for name, value in self.headers.items()
+                if name.lower() not in {"host", "connection", "transfer-encoding"}
+            }
             answer = httpx2.request(
                 self.command, f"{target}{self.path}", headers=kept, content=body, trust_env=False, timeout=120
             )
@@ -542,14 +553,23 @@ def test_a_big_file_streams(workplace: MakeWorkplace) -> None:
         file.truncate(100 << 20)
     log = place.root / "memory.txt"
     code = (
-        "import resource, runpy, sys; sys.argv = sys.argv[2:]; code = 0\n"
+        "import resource, runpy, sys; sys.argv = sys.argv[1:]; code = 0\n"
         "try: runpy.run_path('scripts/release.py', run_name='__main__')\n"
         "except SystemExit as end: code = end.code\n"
         "open('memory.txt', 'w').write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)); sys.exit(code)"
     )
     (place.root / "measure.py").write_text(f"import sys; sys.path.insert(0, 'scripts')\n{code}\n")
     server = {"GITHUB_SERVER_URL": place.repository.owner.server.url, "GITEA_TOKEN": place.token}
-    command = [uv(), "run", "--quiet", "--no-project", "--with-requirements", "scripts/release.py", "python", "measure.py"]
+    command = [
+        uv(),
+        "run",
+        "--quiet",
+        "--no-project",
+        "--with-requirements",
+        "scripts/release.py",
+        "python",
+        "measure.py",
+    ]
     said = run([*command, "-", "upload", "big.bin"], cwd=place.root, env={**place.project.environment, **server}).stdout
     assert "104857600 bytes" in said
     assert int(log.read_text()) <= 80 << 10, "KiB"
@@ -599,7 +619,9 @@ def test_latest_is_the_highest_stable_version(workplace: MakeWorkplace, docker: 
     assert "is version 1.0.0 and not 1.1.0" in place.command("image", returncode=1, **environment)
     assert place.digest("latest") == latest == place.digest("1.1.0")
     weak = owner.new_token("write:repository")
-    assert "refuses DEPLOY_TOKEN" in place.command("image", "--latest", returncode=1, **{**environment, "DEPLOY_TOKEN": weak})
+    assert "refuses DEPLOY_TOKEN" in place.command(
+        "image", "--latest", returncode=1, **{**environment, "DEPLOY_TOKEN": weak}
+    )
     left = docker.run("images", "--format", "{{.Repository}}").split()
     assert not [name for name in left if owner.name in name], "names stay on a machine that others use"
 
@@ -685,7 +707,13 @@ def test_candidate_merge_and_tag(workplace: MakeWorkplace) -> None:
     place.repository.push(place.root)
     place.tag("v1.0.0")
     place.repository.push(place.root)
-    for subject in ("feat(cli): colours", "fix: no crash on empty input", "chore: noise", "ci: more noise", "Words without a kind"):
+    for subject in (
+        "feat(cli): colours",
+        "fix: no crash on empty input",
+        "chore: noise",
+        "ci: more noise",
+        "Words without a kind",
+    ):
         place.commit(f"{subject}\n\n[skip ci]")
     place.repository.push(place.root)
     head = place.project.git("rev-parse", "HEAD")
@@ -698,7 +726,10 @@ def test_candidate_merge_and_tag(workplace: MakeWorkplace) -> None:
     place.repository.api.post(f"{place.repository.path}/pulls/{opened['number']}/merge", Do="merge")
     place.project.git("pull", "--quiet", "--no-rebase", "origin", "main")
     notes = (place.root / "RELEASE_NOTES.md").read_text()
-    assert notes == "# 1.1.0\n\n## New\n\n- cli: Colours\n\n## Fixed\n\n- No crash on empty input\n\n## Changed\n\n- Words without a kind\n"
+    assert (
+        notes
+        == "# 1.1.0\n\n## New\n\n- cli: Colours\n\n## Fixed\n\n- No crash on empty input\n\n## Changed\n\n- Words without a kind\n"
+    )
     assert "## 1.0.0\n\n- Something new." in (place.root / "CHANGELOG.md").read_text()
 
     assert "would tag v1.1.0" in place.command("tag", "minor", "--dry-run")
@@ -771,7 +802,12 @@ def test_a_server_below_a_path(render: Render, tmp_path: Path) -> None:
     with serve(sub_path="/git") as server:
         owner = server.owner()
         root = tmp_path / "project"
-        answers: Answers = {"project_name": "Sample", "targets": ["library"], "gitea_url": server.url, "repo_owner": owner.name}
+        answers: Answers = {
+            "project_name": "Sample",
+            "targets": ["library"],
+            "gitea_url": server.url,
+            "repo_owner": owner.name,
+        }
         shutil.copytree(render(answers), root, symlinks=True)
         project = Project(root, newcomer(tmp_path / "links"))
         project.git("init", "--quiet", "--initial-branch", "main")
