@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -49,16 +50,32 @@ class Workplace:
         self.project.git("add", "--all")
         self.project.git("commit", "--quiet", "--allow-empty", "--message", message)
 
-    def tag(self, tag: str, notes: str = "- Something new.") -> None:
-        """Write notes for a tag, commit, and push the tag, and no branch: test.yml is for other tests."""
+    def tag(self, tag: str, notes: str = "- Something new.") -> str:
+        """Write notes for a tag, commit, and push the tag, but no branch: that would start test.yml; gives the commit."""
         heading = tag.removeprefix("v").partition("-")[0]
         (self.root / "RELEASE_NOTES.md").write_text(f"# {heading}\n\n{notes}\n", encoding="utf-8")
         self.commit(f"feat: what {tag} brings")
         self.project.git("tag", "--annotate", "--message", tag, tag)
-        self.repository.push(self.root, tag)
+        return self.repository.push(self.root, tag)
 
-    def command(self, *words: str, returncode: int | None = 0, **environment: str) -> str:
-        """Run a command of release.py, and give what it printed."""
+    def release(self, tag: str, notes: str = "- Something new.") -> Run:
+        """Push a tag, and give the run that it starts."""
+        return self.repository.run(event="push", workflow="release.yml", head_sha=self.tag(tag, notes))
+
+    def refused(self, *words: str, **environment: str) -> str:
+        """Run a command that must fail with one line, and give that line."""
+        result = self.start(*words, **environment)
+        assert result.returncode == 1, result.stdout + result.stderr
+        assert result.stderr.count("\n") == 1, f"not one line:\n{result.stderr}"
+        return result.stderr
+
+    def command(self, *words: str, **environment: str) -> str:
+        """Run a command that must work, and give what it printed."""
+        result = self.start(*words, **environment)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    def start(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         url = self.repository.owner.server.url
         usual = {"GITHUB_SERVER_URL": url, "GITEA_TOKEN": self.token, "DEPLOY_TOKEN": self.token}
         kept = {name: value for name, value in self.project.environment.items() if not name.startswith("GITHUB_")}
@@ -66,14 +83,11 @@ class Workplace:
             [uv(), "run", "--quiet", "--script", "scripts/release.py", *words],
             cwd=self.root,
             env={**kept, **usual, **environment},
-            returncode=returncode,
+            returncode=None,
             timeout=300,
         )
-        said = result.stdout + result.stderr
-        assert self.token not in said
-        if returncode:
-            assert result.stderr.count("\n") == 1, f"not one line:\n{result.stderr}"
-        return said
+        assert self.token not in result.stdout + result.stderr
+        return result
 
     def build(self, tag: str) -> list[str]:
         """Stand in for the builds: files with the names that they give, whose contents are the same each time."""
@@ -190,8 +204,7 @@ def test_stable_and_pre_release_from_the_tag(workplace: MakeWorkplace, docker: D
     place.repository.secret("DEPLOY_TOKEN", place.token)
     place.repository.push(place.root)
     with watched(place, library_files):
-        place.tag("v1.0.0", "- “Quotes”, `$(code)` and 🚀.")
-        first = place.repository.run(event="push", workflow="release.yml").check()
+        first = place.release("v1.0.0", "- “Quotes”, `$(code)` and 🚀.").check()
         assets = check_release(place, "v1.0.0", library_files("v1.0.0"))
         owner = place.repository.owner
         assert {("pypi", "sample", "1.0.0")} == owner.packages("pypi")
@@ -204,10 +217,7 @@ def test_stable_and_pre_release_from_the_tag(workplace: MakeWorkplace, docker: D
             assert f"{place.repository.url}/releases/download/v1.0.0/{name}" in body
         assert f"docker pull {place.repository.owner.server.host}/{owner.name}/sample:v1.0.0" in body
 
-        place.tag("v1.1.0-rc.1")
-        second = place.repository.run(event="push", workflow="release.yml")
-        assert second.id != first.id
-        second.check()
+        second = place.release("v1.1.0-rc.1").check()
         check_release(place, "v1.1.0-rc.1", library_files("v1.1.0-rc.1"))
         assert place.digest("latest") == latest, "a pre-release moved latest"
         assert place.digest("1.1.0rc1") == place.digest("v1.1.0-rc.1") is not None
@@ -229,8 +239,7 @@ def test_other_tags_publish_nothing_and_say_why(tag: str, reason: str, workplace
     pyproject = place.project.source / "pyproject.toml"
     pyproject.write_text(pyproject.read_text().replace('version = "0.0.0"', 'version = "1.4.0"'))
     place.repository.push(place.root)
-    place.tag(tag)
-    ended = place.repository.run(event="push", workflow="release.yml").wait()
+    ended = place.release(tag).wait()
     assert ended.conclusions["version"] == "failure"
     assert set(ended.conclusions.values()) == {"failure", "skipped"}
     assert reason in ended.log("version")
@@ -260,8 +269,8 @@ def test_each_command_can_run_again(workplace: MakeWorkplace) -> None:
     (draft,) = place.repository.releases()
     assert draft["draft"]
 
-    assert "lacks sample-1.0.0-*.whl, sample-1.0.0.tar.gz" in place.command("publish", returncode=1)
-    assert "is a draft: publish it first" in place.command("index", returncode=1)
+    assert "lacks sample-1.0.0-*.whl, sample-1.0.0.tar.gz" in place.refused("publish")
+    assert "is a draft: publish it first" in place.refused("index")
     for _ in range(2):
         place.command("upload", *built)
         assert sorted(place.repository.assets("v1.0.0")) == library_files("v1.0.0")[1:]
@@ -292,9 +301,9 @@ def test_a_public_release_never_changes(workplace: MakeWorkplace) -> None:
         place.command(*words)
     before = place.repository.assets("v1.0.0")
     Path(built[0]).write_bytes(b"another build")
-    assert "a public release never changes" in place.command("upload", built[0], returncode=1)
+    assert "a public release never changes" in place.refused("upload", built[0])
     (place.root / "more.txt").write_text("more")
-    assert "more.txt is not in it" in place.command("upload", "more.txt", returncode=1)
+    assert "more.txt is not in it" in place.refused("upload", "more.txt")
     assert place.repository.assets("v1.0.0") == before
 
 
@@ -309,7 +318,7 @@ def test_several_files_of_one_name_become_one(workplace: MakeWorkplace) -> None:
         files = {"attachment": (name, b"old", "application/octet-stream")}
         place.repository.api.request("POST", f"{place.repository.path}/releases/{release['id']}/assets", files=files)
     place.command("upload", *built[1:])
-    assert "twice" in place.command("publish", returncode=1)
+    assert "twice" in place.refused("publish")
     place.command("upload", built[0])
     place.command("publish")
     assert check_release(place, "v1.0.0", library_files("v1.0.0"))[name] == Path(built[0]).read_bytes()
@@ -337,7 +346,7 @@ def test_an_index_that_has_the_version(workplace: MakeWorkplace) -> None:
     )
     assert sent.is_success, sent.text
     wheel.write_bytes(original)
-    said = place.command("index", returncode=1)
+    said = place.refused("index")
     assert "Gitea's index" in said and wheel.name in said
 
 
@@ -350,17 +359,17 @@ def test_what_is_missing_is_said_before_anything_is_made(workplace: MakeWorkplac
     place.repository.push(place.root)
     place.tag("v1.0.0")
     owner = place.repository.owner
-    assert "DEPLOY_TOKEN is not set" in place.command("create", returncode=1, DEPLOY_TOKEN="")
-    assert "401" in place.command("create", returncode=1, GITEA_TOKEN="0" * 40)
+    assert "DEPLOY_TOKEN is not set" in place.refused("create", DEPLOY_TOKEN="")
+    assert "401" in place.refused("create", GITEA_TOKEN="0" * 40)
     weak = owner.new_token("read:repository")
-    assert "scopes" in place.command("create", returncode=1, GITEA_TOKEN=weak)
-    assert "404" in place.command("create", returncode=1, GITHUB_REPOSITORY=f"{owner.name}/nothing")
+    assert "scopes" in place.refused("create", GITEA_TOKEN=weak)
+    assert "404" in place.refused("create", GITHUB_REPOSITORY=f"{owner.name}/nothing")
     (place.root / "RELEASE_NOTES.md").write_text("# 0.9.0\n\n- Old.\n")
-    assert "is about 0.9.0 and not about 1.0.0" in place.command("create", returncode=1)
+    assert "is about 0.9.0 and not about 1.0.0" in place.refused("create")
     (place.root / "RELEASE_NOTES.md").write_text("# 1.0.0\n\n- New.\n")
     place.project.git("tag", "v1.0.1")
     (place.root / "RELEASE_NOTES.md").write_text("# 1.0.1\n\n- New.\n")
-    assert "push it first" in place.command("create", "--tag", "v1.0.1", returncode=1)
+    assert "push it first" in place.refused("create", "--tag", "v1.0.1")
     assert place.repository.releases() == []
 
 
@@ -371,7 +380,7 @@ def test_a_token_of_another_scope_for_the_index(workplace: MakeWorkplace) -> Non
     for words in (["create"], ["upload", *place.build("v1.0.0")], ["publish"]):
         place.command(*words)
     weak = place.repository.owner.new_token("write:repository")
-    said = place.command("index", returncode=1, DEPLOY_TOKEN=weak)
+    said = place.refused("index", DEPLOY_TOKEN=weak)
     assert said.startswith("release: Gitea's index:") and weak not in said
     assert place.repository.owner.packages() == set()
     place.command("index")
@@ -460,7 +469,7 @@ def proxy(target: str, *planted: tuple[str, str, str]) -> Iterator[Trouble]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = handle_any
+        do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815
 
         def log_message(self, *arguments: object) -> None:
             pass
@@ -516,10 +525,10 @@ def test_a_run_that_broke_off_is_finished_by_another(step: int, workplace: MakeW
     with watched(place, library_files):
         with proxy(place.repository.owner.server.url, (*where, "403")) as trouble:
             for words in commands:
-                said = place.command(*words, returncode=None, GITHUB_SERVER_URL=trouble.url)
-                if "403" in said:
+                result = place.start(*words, GITHUB_SERVER_URL=trouble.url)
+                if result.returncode:
                     break
-            assert "answered 403: Bad gateway" in said
+            assert "answered 403: Bad gateway" in result.stderr
         assert all(release["draft"] for release in place.repository.releases())
         for words in commands:
             place.command(*words)
@@ -616,12 +625,10 @@ def test_latest_is_the_highest_stable_version(workplace: MakeWorkplace, docker: 
     assert "a public version is not replaced" in place.command("image", **environment)
     assert "is 1.1.0 already" in place.command("image", "--latest", **environment)
     build_image(docker, place.root.parent / "image", "1.0.0")
-    assert "is version 1.0.0 and not 1.1.0" in place.command("image", returncode=1, **environment)
+    assert "is version 1.0.0 and not 1.1.0" in place.refused("image", **environment)
     assert place.digest("latest") == latest == place.digest("1.1.0")
     weak = owner.new_token("write:repository")
-    assert "refuses DEPLOY_TOKEN" in place.command(
-        "image", "--latest", returncode=1, **{**environment, "DEPLOY_TOKEN": weak}
-    )
+    assert "refuses DEPLOY_TOKEN" in place.refused("image", "--latest", **{**environment, "DEPLOY_TOKEN": weak})
     left = docker.run("images", "--format", "{{.Repository}}").split()
     assert not [name for name in left if owner.name in name], "names stay on a machine that others use"
 
@@ -645,9 +652,7 @@ def test_other_registries(workplace: MakeWorkplace, docker: Docker, server: Serv
     assert "unstable" in {name for _, _, name in hub.packages("container")}
     assert "unstable" not in {name for _, _, name in ghcr.packages("container")}
     half = {**others, "GHCR_TOKEN": ""}
-    assert "needs both GHCR_USERNAME and GHCR_TOKEN" in place.command(
-        "image", "--latest", returncode=1, **docker.environment, **half
-    )
+    assert "needs both GHCR_USERNAME and GHCR_TOKEN" in place.refused("image", "--latest", **docker.environment, **half)
 
 
 # A person's gate ------------------------------------------------------------------------------------------------------
@@ -735,12 +740,12 @@ def test_candidate_merge_and_tag(workplace: MakeWorkplace) -> None:
     assert "would tag v1.1.0" in place.command("tag", "minor", "--dry-run")
     assert "pushed v1.1.0" in place.command("tag", "minor")
     assert "is there already, at this commit" in place.command("tag", "1.1.0")
-    assert "is about 1.1.0 and not about 1.1.1" in place.command("tag", "patch", returncode=1)
+    assert "is about 1.1.0 and not about 1.1.1" in place.refused("tag", "patch")
     tag = place.repository.api.get(f"{place.repository.path}/tags/v1.1.0")
     assert tag["message"].strip() == "v1.1.0", "an annotated tag"
     place.commit("fix: later [skip ci]")
     place.repository.push(place.root)
-    assert "at another commit" in place.command("tag", "v1.1.0", returncode=1)
+    assert "at another commit" in place.refused("tag", "v1.1.0")
 
 
 def test_a_version_in_pyproject_is_raised(workplace: MakeWorkplace) -> None:
@@ -772,7 +777,7 @@ def test_the_templates_news_as_a_pull_request(
     place.repository.push(place.root)
     makefile = newer / "template/Makefile.jinja"
     makefile.write_text(makefile.read_text().replace("# What a person types", "# Everything that anybody types"))
-    git = ["git", "-C", newer, "-c", "core.hooksPath=/dev/null"]
+    git: list[str | Path] = ["git", "-C", newer, "-c", "core.hooksPath=/dev/null"]
     run([*git, "commit", "--quiet", "--all", "--message", "News"])
     run([*git, "tag", "v0.2.0"])
     place.repository.dispatch("template-update.yml").check()
