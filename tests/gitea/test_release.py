@@ -51,7 +51,7 @@ class Workplace:
         self.project.git("commit", "--quiet", "--allow-empty", "--message", message)
 
     def tag(self, tag: str, notes: str = "- Something new.") -> str:
-        """Write notes for a tag, commit, and push the tag, but no branch: that would start test.yml; gives the commit."""
+        """Write notes for a tag, commit, and push the tag; no branch, which starts test.yml. Gives the commit."""
         heading = tag.removeprefix("v").partition("-")[0]
         (self.root / "RELEASE_NOTES.md").write_text(f"# {heading}\n\n{notes}\n", encoding="utf-8")
         self.commit(f"feat: what {tag} brings")
@@ -178,7 +178,8 @@ def check_release(place: Workplace, tag: str, files: Sequence[str], *, draft: bo
     assert release["prerelease"] == ("-" in tag)
     assets = place.repository.assets(tag)
     assert sorted(assets) == sorted(files)
-    sums = dict(reversed(line.split("  ")) for line in assets["SHA256SUMS"].decode().splitlines())
+    lines = [line.split("  ") for line in assets["SHA256SUMS"].decode().splitlines()]
+    sums = {name: digest for digest, name in lines}
     assert sums == {name: hashlib.sha256(data).hexdigest() for name, data in assets.items() if name != "SHA256SUMS"}
     return assets
 
@@ -508,7 +509,7 @@ def test_a_passing_failure_of_each_request(how: str, workplace: MakeWorkplace) -
 
 @pytest.mark.parametrize("step", range(6))
 def test_a_run_that_broke_off_is_finished_by_another(step: int, workplace: MakeWorkplace) -> None:
-    """A failure that lasts leaves a draft; the same commands once more end in the release that there would have been."""
+    """A failure that lasts leaves a draft; the same commands once more end in the undisturbed release."""
     place = workplace("library")
     place.repository.push(place.root)
     place.tag("v1.0.0")
@@ -731,10 +732,8 @@ def test_candidate_merge_and_tag(workplace: MakeWorkplace) -> None:
     place.repository.api.post(f"{place.repository.path}/pulls/{opened['number']}/merge", Do="merge")
     place.project.git("pull", "--quiet", "--no-rebase", "origin", "main")
     notes = (place.root / "RELEASE_NOTES.md").read_text()
-    assert (
-        notes
-        == "# 1.1.0\n\n## New\n\n- cli: Colours\n\n## Fixed\n\n- No crash on empty input\n\n## Changed\n\n- Words without a kind\n"
-    )
+    sections = {"New": "cli: Colours", "Fixed": "No crash on empty input", "Changed": "Words without a kind"}
+    assert notes == "# 1.1.0\n" + "".join(f"\n## {title}\n\n- {text}\n" for title, text in sections.items())
     assert "## 1.0.0\n\n- Something new." in (place.root / "CHANGELOG.md").read_text()
 
     assert "would tag v1.1.0" in place.command("tag", "minor", "--dry-run")

@@ -364,7 +364,7 @@ def connect(*tokens: str) -> Forge:
     server = (os.environ.get("GITHUB_SERVER_URL") or str(content.get("server", ""))).strip().rstrip("/")
     repository = os.environ.get("GITHUB_REPOSITORY") or f"{content.get('owner')}/{content.get('repository')}"
     parts = urlsplit(server)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not re.fullmatch(r"[\w.:\[\]-]+", parts.netloc):
         raise ReleaseError(f"{server!r} is no address of a server: it looks like https://gitea.example.com.")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise ReleaseError(f"{repository!r} is no repository: it looks like owner/name.")
