@@ -324,7 +324,7 @@ def test_github(library: Project) -> None:
         library.command("upload", *(str(dist / name) for name in names), **environment)
         library.command("publish", **environment)
     (made,) = server.releases
-    assert made["draft"] is False
+    assert made["draft"] is False and made["make_latest"] == "true"
     assert [asset["name"] for asset in made["assets"]] == [*names, "SHA256SUMS"]
     assert server.files[1] == names[0].encode(), "the bare bytes, and not a form"
     assert {authorization for _, _, authorization in server.requests} == {f"Bearer {TOKEN}"}

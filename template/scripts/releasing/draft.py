@@ -10,8 +10,6 @@ from fnmatch import fnmatchcase
 from hashlib import file_digest
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
-
 from releasing import ReleaseError, add_command, output, say, warn
 from releasing.forge import NAME, Asset, Forge, Release, connect
 from releasing.project import SUMS, Project, Wanted, notes_of, read_project
@@ -269,18 +267,3 @@ def verify(forge: Forge, release: Release, folder: Path) -> None:
         raise ReleaseError(
             f"{release.tag} is public, and lacks {', '.join(gone)}, which {SUMS} names: somebody deleted it."
         )
-
-
-def highest_stable(forge: Forge) -> Version | None:
-    """Give the highest version that is public and no pre-release; the newest by date may be a lower one."""
-    found = []
-    for release in forge.releases():
-        if release.draft or release.prerelease:
-            continue
-        try:
-            version = Version(release.tag)
-        except InvalidVersion:
-            continue  # a release of another kind
-        if not version.is_prerelease:
-            found.append(version)
-    return max(found, default=None)

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 import stamina
+from packaging.version import InvalidVersion, Version
 
 from releasing import ReleaseError, mask, one_line, secret
 from releasing.project import settings
@@ -211,6 +212,20 @@ class Forge(ABC):
     def edit(self, release: Release, **changes: object) -> Release:
         return read_release(self.ask("PATCH", f"{self.path}/releases/{release.id}", json=changes))
 
+    def highest_stable(self) -> Version | None:
+        """Give the highest version that is public and no pre-release; the newest by date may be a lower one."""
+        found = []
+        for release in self.releases():
+            if release.draft or release.prerelease:
+                continue
+            try:
+                version = Version(release.tag)
+            except InvalidVersion:
+                continue  # a release of another kind
+            if not version.is_prerelease:
+                found.append(version)
+        return max(found, default=None)
+
     def upload(self, release: Release, path: Path) -> Asset:
         """Upload a file in place of every asset of its name."""
         for asset in release.named(path.name):
@@ -328,6 +343,13 @@ class GitHub(Forge):
 
     def authorization(self, token: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {token}"} if token else {}
+
+    def edit(self, release: Release, **changes: object) -> Release:
+        if changes.get("draft") is False:  # unless told, the newest by date is its latest
+            highest = self.highest_stable()
+            is_latest = not release.prerelease and (highest is None or Version(release.tag) >= highest)
+            changes["make_latest"] = str(is_latest).lower()
+        return super().edit(release, **changes)
 
     def knows_tag(self, tag: str) -> bool:
         return self.exists(f"{self.path}/git/ref/tags/{quote(tag, safe='')}")
