@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 import stamina
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from releasing import ReleaseError, mask, one_line, secret
 from releasing.project import settings
@@ -220,7 +220,7 @@ class Forge(ABC):
                 continue
             try:
                 version = Version(release.tag)
-            except InvalidVersion:
+            except ValueError:
                 continue  # a release of another kind
             if not version.is_prerelease:
                 found.append(version)

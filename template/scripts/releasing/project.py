@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from version import FROM_TAG, ROOT, VersionError, declared_version, tagged_version
 
 from releasing import ReleaseError, mask, one_line
@@ -148,6 +148,8 @@ def wanted_tag() -> str:
 
 def find_version(tag: str) -> Version:
     """Give the version that a tag means; refuse a tag that pyproject.toml contradicts, or that names no public release."""
+    if len(tag) > 100:
+        raise ReleaseError(f"The tag {one_line(tag, 20)!r} is too long to be a version: tags look like v1.2.3.")
     try:
         version = tagged_version(tag, declared_version())
     except VersionError as error:
@@ -200,7 +202,7 @@ def versions_in(text: str) -> list[Version]:
     for word in VERSION_WORD.findall(text):
         try:
             found.append(Version(word.rstrip(".-")))
-        except InvalidVersion:
+        except ValueError:  # no version, or one with thousands of digits
             continue
     return found
 
