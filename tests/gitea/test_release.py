@@ -5,14 +5,16 @@ The first tests let the runner do it, workflows unchanged; the others run the co
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -229,6 +231,34 @@ def test_stable_and_pre_release_from_the_tag(workplace: MakeWorkplace, docker: D
         again = place.repository.dispatch("release.yml", tag="v1.0.0").check()
         assert (without_counts(place.repository.release("v1.0.0")), place.digest("v1.0.0")) == before
     no_secret(place, first, second, again)
+
+
+def desktop_files(tag: str) -> list[str]:
+    linux = ("linux-x64.tar.gz", "linux-x64-app.tar.gz", "linux-x64.cdx.json")
+    endings = ("setup.exe", *linux, "win-x64.zip", "win-x64-app.zip", "win-x64.cdx.json")
+    return ["SHA256SUMS", "update.json", "update.json.sig", *(f"sample-{tag}-{ending}" for ending in endings)]
+
+
+def test_a_desktop_app_from_the_tag(workplace: MakeWorkplace, environment: Mapping[str, str], runner: None) -> None:
+    place = workplace("desktop", frontend=False)
+    public = place.command("keygen", "--output", "key").splitlines()[-1]
+    key = (place.root / "key").read_text()
+    (place.root / "key").unlink()
+    place.repository.secret("UPDATE_SIGNING_KEY", key)
+    place.repository.variable("WINDOWS_PYTHON_URL", environment["WINDOWS_PYTHON_URL"])
+    place.repository.push(place.root)
+    with watched(place, desktop_files):
+        released = place.release("v1.0.0").check()
+    assets = check_release(place, "v1.0.0", desktop_files("v1.0.0"))
+    manifest = json.loads(assets["update.json"])
+    for platform in manifest["platforms"].values():
+        assert re.fullmatch(r"[0-9a-f]{64}", platform["runtime"])
+        for entry in (platform["full"], platform["app"]):
+            data = assets[entry["name"]]
+            assert (entry["size"], entry["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+    assert len(base64.b64decode(assets["update.json.sig"])) == 64
+    assert base64.b64decode(public) and key.strip() not in released.logs()
+    no_secret(place, released)
 
 
 @pytest.mark.parametrize(

@@ -330,6 +330,44 @@ def test_github(library: Project) -> None:
     assert {authorization for _, _, authorization in server.requests} == {f"Bearer {TOKEN}"}
 
 
+# Webhooks -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_announcement_is_made_once(library: Project) -> None:
+    told: list[str] = []
+
+    def hook(method: str, path: str) -> Answer | None:
+        if path != "/hook/canary":
+            return None
+        told.append(method)
+        return 200, "text/plain", b"ok"
+
+    public = release(draft=False, body="Notes.")
+    with serve(Server(releases=[public], odd=hook)) as server:
+        environment = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "owner/name"}
+        environment |= {"GITHUB_SERVER_URL": server.url, "GITHUB_API_URL": server.url}
+        assert "is not set: nobody is told" in library.command("announce", **environment)
+        environment["ANNOUNCE_WEBHOOK_URL"] = f"{server.url}/hook/canary"
+        assert "announced" in library.command("announce", **environment)
+        assert "was announced already" in library.command("announce", **environment)
+    assert told == ["POST"]
+    assert public["body"] == "Notes.\n<!-- announced -->\n"
+
+
+@pytest.mark.parametrize(("name", "command"), [("ANNOUNCE", "announce"), ("DOCKER_REDEPLOY", "redeploy")])
+def test_a_webhook_that_fails_is_a_warning(name: str, command: str, everything: Project) -> None:
+    def hook(_method: str, path: str) -> Answer | None:
+        return (404, "text/plain", b"no") if path.startswith("/hook") else None
+
+    with serve(Server(releases=[release(draft=False)], odd=hook)) as server:
+        environment = {"GITHUB_REPOSITORY": "owner/name", "GITHUB_ACTIONS": "true"}
+        environment |= {"GITHUB_SERVER_URL": server.url, "GITHUB_API_URL": server.url}
+        for url, said in ((f"{server.url}/hook/canary-of-a-path", "answered 404"), ("canary-of-a-path", "no address")):
+            result = everything.command(command, **environment, **{f"{name}_WEBHOOK_URL": url})
+            assert f"::warning::{name}_WEBHOOK_URL" in result and said in result
+            assert "canary" not in result
+
+
 # The manifest ---------------------------------------------------------------------------------------------------------
 
 
