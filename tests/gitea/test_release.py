@@ -52,6 +52,14 @@ class Workplace:
         self.project.git("add", "--all")
         self.project.git("commit", "--quiet", "--allow-empty", "--message", message)
 
+    def push(self) -> None:
+        """Push the default branch, and wait until the server no longer calls the repository empty."""
+        self.repository.push(self.root)
+        deadline = time.monotonic() + 30
+        while self.repository.api.get(self.repository.path)["empty"]:
+            assert time.monotonic() < deadline, "the repository stays empty"
+            time.sleep(0.1)
+
     def tag(self, tag: str, notes: str = "- Something new.") -> str:
         """Write notes for a tag, commit, and push the tag; no branch, which starts test.yml. Gives the commit."""
         heading = tag.removeprefix("v").partition("-")[0]
@@ -205,7 +213,7 @@ def no_secret(place: Workplace, *runs: Run) -> None:
 def test_stable_and_pre_release_from_the_tag(workplace: MakeWorkplace, docker: Docker, runner: None) -> None:
     place = workplace("docker", "library")
     place.repository.secret("DEPLOY_TOKEN", place.token)
-    place.repository.push(place.root)
+    place.push()
     with watched(place, library_files):
         first = place.release("v1.0.0", "- “Quotes”, `$(code)` and 🚀.").check()
         assets = check_release(place, "v1.0.0", library_files("v1.0.0"))
@@ -246,7 +254,7 @@ def test_a_desktop_app_from_the_tag(workplace: MakeWorkplace, environment: Mappi
     (place.root / "key").unlink()
     place.repository.secret("UPDATE_SIGNING_KEY", key)
     place.repository.variable("WINDOWS_PYTHON_URL", environment["WINDOWS_PYTHON_URL"])
-    place.repository.push(place.root)
+    place.push()
     with watched(place, desktop_files):
         released = place.release("v1.0.0").check()
     assets = check_release(place, "v1.0.0", desktop_files("v1.0.0"))
@@ -269,7 +277,7 @@ def test_other_tags_publish_nothing_and_say_why(tag: str, reason: str, workplace
     place = workplace("library", lock=False)
     pyproject = place.project.source / "pyproject.toml"
     pyproject.write_text(pyproject.read_text().replace('version = "0.0.0"', 'version = "1.4.0"'))
-    place.repository.push(place.root)
+    place.push()
     ended = place.release(tag).wait()
     assert ended.conclusions["version"] == "failure"
     assert set(ended.conclusions.values()) == {"failure", "skipped"}
@@ -283,7 +291,7 @@ def test_other_tags_publish_nothing_and_say_why(tag: str, reason: str, workplace
 
 def test_each_command_can_run_again(workplace: MakeWorkplace) -> None:
     place = workplace("library")
-    place.repository.push(place.root)
+    place.push()
     place.tag("v1.0.0")
     built = place.build("v1.0.0")
     assert place.command("version").splitlines() == [
@@ -325,7 +333,7 @@ def test_each_command_can_run_again(workplace: MakeWorkplace) -> None:
 
 def test_a_public_release_never_changes(workplace: MakeWorkplace) -> None:
     place = workplace("library")
-    place.repository.push(place.root)
+    place.push()
     place.tag("v1.0.0")
     built = place.build("v1.0.0")
     for words in (["create"], ["upload", *built], ["publish"]):
@@ -338,9 +346,31 @@ def test_a_public_release_never_changes(workplace: MakeWorkplace) -> None:
     assert place.repository.assets("v1.0.0") == before
 
 
+def test_what_is_public_too_early_is_a_draft_again(workplace: MakeWorkplace) -> None:
+    """By a person, or by Gitea, which takes note of a pushed tag after the draft was made."""
+    place = workplace("library")
+    place.push()
+    place.tag("v1.0.0")
+    built = place.build("v1.0.0")
+    place.command("create")
+
+    def make_public() -> None:
+        release = place.repository.release("v1.0.0")
+        place.repository.api.patch(f"{place.repository.path}/releases/{release['id']}", draft=False)
+
+    make_public()
+    assert "lacks" in place.refused("publish", "--check")
+    for words in (["create"], ["upload", *built]):
+        assert "was public before it was whole: it is a draft again" in place.command(*words)
+        assert place.repository.release("v1.0.0")["draft"]
+        make_public()
+    place.command("publish")
+    check_release(place, "v1.0.0", library_files("v1.0.0"))
+
+
 def test_several_files_of_one_name_become_one(workplace: MakeWorkplace) -> None:
     place = workplace("library")
-    place.repository.push(place.root)
+    place.push()
     place.tag("v1.0.0")
     built = place.build("v1.0.0")
     place.command("create")
@@ -357,7 +387,7 @@ def test_several_files_of_one_name_become_one(workplace: MakeWorkplace) -> None:
 
 def test_an_index_that_has_the_version(workplace: MakeWorkplace) -> None:
     place = workplace("library")
-    place.repository.push(place.root)
+    place.push()
     place.tag("v1.0.0")
     built = place.build("v1.0.0")
     for words in (["create"], ["upload", *built], ["publish"]):
@@ -387,7 +417,7 @@ def sha256(path: Path) -> str:
 
 def test_what_is_missing_is_said_before_anything_is_made(workplace: MakeWorkplace) -> None:
     place = workplace("library")
-    place.repository.push(place.root)
+    place.push()
     place.tag("v1.0.0")
     owner = place.repository.owner
     assert "DEPLOY_TOKEN is not set" in place.refused("create", DEPLOY_TOKEN="")
@@ -406,7 +436,7 @@ def test_what_is_missing_is_said_before_anything_is_made(workplace: MakeWorkplac
 
 def test_a_token_of_another_scope_for_the_index(workplace: MakeWorkplace) -> None:
     place = workplace("library")
-    place.repository.push(place.root)
+    place.push()
     place.tag("v1.0.0")
     for words in (["create"], ["upload", *place.build("v1.0.0")], ["publish"]):
         place.command(*words)
@@ -421,7 +451,7 @@ def test_a_token_of_another_scope_for_the_index(workplace: MakeWorkplace) -> Non
 def test_many_releases(workplace: MakeWorkplace) -> None:
     """The draft is found beyond the first page, and the highest version is not the newest."""
     place = workplace("library")
-    place.repository.push(place.root)
+    place.push()
     place.tag("v1.0.0")
     place.command("create")
     for number in range(60):
@@ -518,7 +548,7 @@ def proxy(target: str, *planted: tuple[str, str, str]) -> Iterator[Trouble]:
 def test_a_passing_failure_of_each_request(how: str, workplace: MakeWorkplace) -> None:
     """What fails once at the network or the server is done again, and nothing is there twice."""
     place = workplace("library")
-    place.repository.push(place.root)
+    place.push()
     place.tag("v1.0.0")
     built = place.build("v1.0.0")
     planted = [
@@ -541,7 +571,7 @@ def test_a_passing_failure_of_each_request(how: str, workplace: MakeWorkplace) -
 def test_a_run_that_broke_off_is_finished_by_another(step: int, workplace: MakeWorkplace) -> None:
     """A failure that lasts leaves a draft; the same commands once more end in the undisturbed release."""
     place = workplace("library")
-    place.repository.push(place.root)
+    place.push()
     place.tag("v1.0.0")
     built = place.build("v1.0.0")
     where = [
@@ -572,7 +602,7 @@ def test_a_run_that_broke_off_is_finished_by_another(step: int, workplace: MakeW
 
 def test_requests_are_few(workplace: MakeWorkplace) -> None:
     place = workplace("library")
-    place.repository.push(place.root)
+    place.push()
     place.tag("v1.0.0")
     built = place.build("v1.0.0")
     place.command("create")
@@ -585,7 +615,7 @@ def test_requests_are_few(workplace: MakeWorkplace) -> None:
 
 def test_a_big_file_streams(workplace: MakeWorkplace) -> None:
     place = workplace("library")
-    place.repository.push(place.root)
+    place.push()
     place.tag("v1.0.0")
     place.command("create")
     big = place.root / "big.bin"
@@ -639,7 +669,7 @@ def release_image(place: Workplace, docker: Docker, tag: str, **environment: str
 
 def test_latest_is_the_highest_stable_version(workplace: MakeWorkplace, docker: Docker) -> None:
     place = workplace("docker", lock=False)
-    place.repository.push(place.root)
+    place.push()
     owner = place.repository.owner
     release_image(place, docker, "v1.0.0")
     release_image(place, docker, "v1.1.0")
@@ -667,7 +697,7 @@ def test_latest_is_the_highest_stable_version(workplace: MakeWorkplace, docker: 
 def test_other_registries(workplace: MakeWorkplace, docker: Docker, server: Server) -> None:
     """Another owner of the same server plays Docker Hub, a third one GHCR: stable versions only go to that."""
     place = workplace("docker", lock=False)
-    place.repository.push(place.root)
+    place.push()
     hub, ghcr = server.owner(), server.owner()
     others = {
         **{"DOCKERHUB_USERNAME": hub.name, "DOCKERHUB_TOKEN": hub.token, "DOCKERHUB_REGISTRY": server.host},
@@ -702,7 +732,7 @@ def make_draft(place: Workplace, tag: str) -> dict[str, Any]:
 def test_a_person_publishes(workplace: MakeWorkplace, runner: None) -> None:
     place = workplace("library", release_gate="manual")
     place.repository.secret("DEPLOY_TOKEN", place.token)
-    place.repository.push(place.root)
+    place.push()
     with watched(place, library_files):
         # On Gitea's page.
         release = make_draft(place, "v1.0.0")
@@ -727,7 +757,7 @@ def test_the_test_index_before_that(workplace: MakeWorkplace, server: Server, ru
     place.repository.secret("TEST_PYPI_TOKEN", other.token)
     place.repository.variable("TEST_PYPI_UPLOAD_URL", base)
     place.repository.variable("TEST_PYPI_SIMPLE_URL", f"{base}/simple/")
-    place.repository.push(place.root)
+    place.push()
     make_draft(place, "v1.0.0")
     place.repository.dispatch("publish.yml", tag="v1.0.0", index="test").check()
     assert other.packages("pypi") == {("pypi", "sample", "1.0.0")}
@@ -740,9 +770,9 @@ def test_the_test_index_before_that(workplace: MakeWorkplace, server: Server, ru
 
 def test_candidate_merge_and_tag(workplace: MakeWorkplace) -> None:
     place = workplace("library", lock=False)
-    place.repository.push(place.root)
+    place.push()
     place.tag("v1.0.0")
-    place.repository.push(place.root)
+    place.push()
     for subject in (
         "feat(cli): colours",
         "fix: no crash on empty input",
@@ -751,7 +781,7 @@ def test_candidate_merge_and_tag(workplace: MakeWorkplace) -> None:
         "Words without a kind",
     ):
         place.commit(f"{subject}\n\n[skip ci]")
-    place.repository.push(place.root)
+    place.push()
     head = place.project.git("rev-parse", "HEAD")
     assert "would open a pull request" in place.command("candidate", "--dry-run")
     assert "opened http" in place.command("candidate")
@@ -773,7 +803,7 @@ def test_candidate_merge_and_tag(workplace: MakeWorkplace) -> None:
     tag = place.repository.api.get(f"{place.repository.path}/tags/v1.1.0")
     assert tag["message"].strip() == "v1.1.0", "an annotated tag"
     place.commit("fix: later [skip ci]")
-    place.repository.push(place.root)
+    place.push()
     assert "at another commit" in place.refused("tag", "v1.1.0")
 
 
@@ -783,7 +813,7 @@ def test_a_version_in_pyproject_is_raised(workplace: MakeWorkplace) -> None:
     pyproject.write_text(pyproject.read_text().replace('version = "0.0.0"', 'version = "0.9.0"'))
     (place.root / "RELEASE_NOTES.md").write_text("# 1.0.0\n\n- All of it.\n")
     place.commit("Version by hand [skip ci]")
-    place.repository.push(place.root)
+    place.push()
     assert "pushed v1.0.0" in place.command("tag", "v1.0.0")
     place.project.git("pull", "--quiet", "--tags", "origin", "main")
     assert 'version = "1.0.0"' in pyproject.read_text()
@@ -803,7 +833,7 @@ def test_the_templates_news_as_a_pull_request(
     system.write_text(system.read_text().replace("# What a person types", "# What my colleagues type"))
     place.commit("Own words [skip ci]")
     place.repository.secret("DEPLOY_TOKEN", place.token)
-    place.repository.push(place.root)
+    place.push()
     makefile = newer / "template/Makefile.jinja"
     makefile.write_text(makefile.read_text().replace("# What a person types", "# Everything that anybody types"))
     git: list[str | Path] = ["git", "-C", newer, "-c", "core.hooksPath=/dev/null"]
@@ -821,7 +851,7 @@ def test_the_templates_news_as_a_pull_request(
 @pytest.mark.parametrize("workflow", ["tag-release.yml", "release-candidate.yml", "template-update.yml"])
 def test_without_a_token_one_line_says_what_to_do(workflow: str, workplace: MakeWorkplace, runner: None) -> None:
     place = workplace("library", lock=False)
-    place.repository.push(place.root)
+    place.push()
     inputs = {"version": "1.0.0"} if workflow == "tag-release.yml" else {}
     ended = place.repository.dispatch(workflow, **inputs).wait()
     (name,) = ended.conclusions
@@ -847,7 +877,7 @@ def test_a_server_below_a_path(render: Render, tmp_path: Path) -> None:
         project.git("init", "--quiet", "--initial-branch", "main")
         place = Workplace(project, owner.repository(project.slug))
         place.commit("First [skip ci]")
-        place.repository.push(root)
+        place.push()
         place.tag("v1.0.0")
         for words in (["create"], ["upload", *place.build("v1.0.0")], ["publish"], ["index"]):
             place.command(*words)

@@ -50,6 +50,8 @@ class Server:
             return _json(200, self.releases if "page=1&" in path else [])
         if method == "GET" and ("/git/ref/tags/" in path or "/tags/" in path):
             return _json(200, {"name": "v1.0.0"})
+        if method == "GET" and path.endswith("/releases/1"):
+            return _json(200, self.releases[0])
         if method == "POST" and path.endswith("/releases"):
             self.releases.append(release(**json.loads(body)))
             return _json(201, self.releases[-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from hashlib import file_digest
@@ -48,6 +49,8 @@ def create(options: argparse.Namespace) -> None:
         raise ReleaseError(" ".join(unset))
     forge = connect()
     release = forge.find_release(project.tag)
+    if release and not options.dry_run:
+        release = withdraw(forge, release)
     if release and not release.draft:
         say(f"{project.tag} is public already: {release.page}. What is uploaded now is only compared.")
         output(public=True)
@@ -64,7 +67,21 @@ def create(options: argparse.Namespace) -> None:
         return
     body = f"{notes}\n\n{downloads(project, [file.pattern for file in project.wanted])}\n"
     release = forge.create_draft(project.tag, project.title, body, prerelease=project.version.is_prerelease)
+    for _ in range(4):
+        time.sleep(0.5)
+        release = withdraw(forge, forge.get(release))
     say(f"made the draft {project.title}: {release.page}")
+
+
+def withdraw(forge: Forge, release: Release) -> Release:
+    """Make a draft again of what was public too early, by a person, or by Gitea.
+
+    Gitea makes a draft public when it takes note of the push of its tag only afterwards, which on a busy server takes a while.
+    """
+    if release.draft or BEGIN not in release.body or release.named(SUMS):
+        return release
+    warn(f"{release.tag} was public before it was whole: it is a draft again.")
+    return forge.edit(release, draft=True)
 
 
 def downloads(project: Project, names: Sequence[str]) -> str:
@@ -112,6 +129,8 @@ def upload(options: argparse.Namespace) -> None:
     project = read_project(options.tag)
     forge = connect()
     release = need_release(forge, project)
+    if not options.dry_run:
+        release = withdraw(forge, release)
     if not release.draft:
         compare(forge, release, {path.name: digest(path) for path in options.files})
         return
@@ -164,6 +183,8 @@ def publish(options: argparse.Namespace) -> None:
     project = read_project(options.tag)
     forge = connect()
     release = need_release(forge, project)
+    if not (options.check or options.dry_run):
+        release = withdraw(forge, release)
     require_whole(project, release)
     with tempfile.TemporaryDirectory(prefix="release-") as folder:
         if not release.draft:

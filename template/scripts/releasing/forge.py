@@ -199,6 +199,10 @@ class Forge(ABC):
     def find_release(self, tag: str) -> Release | None:
         return next((release for release in self.releases() if release.tag == tag), None)
 
+    def get(self, release: Release) -> Release:
+        """Ask for a release again."""
+        return read_release(self.ask("GET", f"{self.path}/releases/{release.id}"))
+
     def create_draft(self, tag: str, name: str, body: str, *, prerelease: bool) -> Release:
         content = {"tag_name": tag, "name": name, "body": body, "draft": True, "prerelease": prerelease}
         try:
@@ -232,8 +236,7 @@ class Forge(ABC):
             self.delete(release, asset)
 
         def clear() -> None:  # what an attempt left whose answer was lost
-            current = read_release(self.ask("GET", f"{self.path}/releases/{release.id}"))
-            for asset in current.named(path.name):
+            for asset in self.get(release).named(path.name):
                 self.delete(release, asset)
 
         asset = patient(lambda: self.send(release, path), clear)
