@@ -42,7 +42,7 @@ ELSEWHERE = {
         "actions/upload-artifact",
     ),
     *("instance.json", "versions/", "python/", "bin/python3.13", "lib/python3.13"),  # an installed app
-    *("build/cache/", "scripts/build-local.sh", "scripts/icon.png"),
+    *("build/", "build/cache/", "scripts/build-local.sh", "scripts/icon.png"),
     *("src/home_server/lights.py", "tests/test_lights.py", "$RUNNER_TOOL_CACHE/cache"),
 }
 HOOKS = REPOSITORY / "docs/reference/hooks.md"  # has tests of its own, and paths of any repository in its text
