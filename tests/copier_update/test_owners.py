@@ -12,7 +12,7 @@ from tests.answers import answers_for
 from tests.conftest import Render, git
 
 FIX = "\n# a fix\n"
-STARTER = "template/{=source_dir=}/src/{=package_name=}"
+STARTER = "template/{=package_dir=}"
 
 
 def release(template: Path, folder: Path, *files: str) -> Path:
@@ -49,8 +49,8 @@ def test_fixes_of_the_single_instance_arrive(source_dir: str, template: Path, pr
         f"{STARTER}/{{% if has_web %}}app.py{{% endif %}}",
         f"{STARTER}/{{% if has_web %}}page.py{{% endif %}}.jinja",
         f"{STARTER}/{{% if has_web %}}server.py{{% endif %}}.jinja",
-        "template/{=source_dir=}/tests/{% if has_desktop %}test_instance.py{% endif %}.jinja",
-        "template/{=source_dir=}/tests/{% if has_web %}test_server.py{% endif %}.jinja",
+        "template/{=tests_dir=}/{% if has_desktop %}test_instance.py{% endif %}.jinja",
+        "template/{=tests_dir=}/{% if has_web %}test_server.py{% endif %}.jinja",
     )
     answers = root / ".copier-answers.yml"
     text = answers.read_text(encoding="utf-8")
