@@ -7,8 +7,8 @@ PYTHON ?= python3
 UV := template/scripts/uv.sh
 # The Python that is here: where GitHub cannot be reached uv has none to fetch.
 RUN = $(UV) run --quiet --locked --group bench --no-python-downloads --python "$$(command -v $(PYTHON))"
-# Tests of one daemon stay in one process (xdist_group); everything else goes where there is time.
-PYTEST = $(RUN) pytest -n 2 --dist loadgroup
+# tests/conftest.py says which tests go to which of the two processes.
+PYTEST = $(RUN) pytest -n 2
 
 .PHONY: help
 help: ## this list

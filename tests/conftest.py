@@ -10,10 +10,12 @@ import warnings
 from collections.abc import Callable, Generator, Iterable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import copier
 import pytest
 from filelock import FileLock
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.answers import Answers, all_combinations, pairwise, sampled_combinations, subsets
 from tests.support.tools import MissingError
@@ -28,7 +30,28 @@ GIT_ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
 }
 
+# Files whose tests share what takes a minute or more to make: a worker of pytest-xdist gets such a file whole.
+TOGETHER = {
+    *("tests/build/test_bundle_linux.py", "tests/build/test_bundle_windows.py", "tests/build/test_installer.py"),
+    *("tests/build/test_linux_service.py", "tests/build/test_windows_instance.py"),
+    *("tests/gitea/test_release.py", "tests/gitea/test_workflows.py"),
+}
+
 Render = Callable[[Answers], Path]
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives each worker the next test when it has time, or the next of the files in TOGETHER; those come first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file in TOGETHER else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Choose the scheduling; the marks of xdist's own `loadgroup` are lost with pytest 9.2 (xdist 3.8)."""
+    return Scheduling(config, log)
 
 
 def git(folder: Path, *arguments: str) -> str:

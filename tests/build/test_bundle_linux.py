@@ -24,7 +24,7 @@ from tests.support.docker import Docker
 from tests.support.projects import App, free_port, newcomer
 from tests.support.tools import run, uv
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bundle-linux")]
+pytestmark = pytest.mark.slow
 
 VERSION = "1.2.3rc1"
 SLUG = "sample-desktop"

@@ -18,7 +18,7 @@ from tests.support.installed import install
 from tests.support.machine import Machine, machine
 from tests.support.projects import Project, newcomer
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("linux-service")]
+pytestmark = pytest.mark.slow
 
 NAME = AWKWARD["code"]["project_name"]
 SLUG = AWKWARD["code"]["project_slug"]

@@ -31,7 +31,7 @@ from tests.support.gitea import Owner, Repository, Run, Server, serve
 from tests.support.projects import Project, newcomer
 from tests.support.tools import run, uv
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("gitea")]
+pytestmark = pytest.mark.slow
 
 SECRET_WORDS = ("canary", "AUTHORIZATION: basic")
 

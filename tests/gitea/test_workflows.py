@@ -21,7 +21,7 @@ from tests.support.gitea_runner import run_jobs
 from tests.support.projects import Project, newcomer
 from tests.support.tools import run
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("gitea")]
+pytestmark = pytest.mark.slow
 
 SECRET = "canary-Zk3vT9qW"
 SERVICE: Answers = {"project_name": "Sample", "targets": ["docker"], "frontend": False}
