@@ -23,6 +23,7 @@ from packaging.version import InvalidVersion, Version
 
 ROOT = Path(__file__).resolve().parents[1]
 FROM_TAG = Version("0.0.0")
+LONGEST_LABEL = 60  # the version is in file names, which have 255 bytes at most
 
 
 class VersionError(Exception):
@@ -53,7 +54,8 @@ def declared_version() -> Version:
 def development(base: Version, label: str = "") -> Version:
     """Give a version below `base`'s release whose local part tells where it comes from."""
     commit = git("rev-parse", "--short=9", "HEAD")
-    local = ".".join([*re.findall(r"[a-z0-9]+", label.lower()), *([f"g{commit}"] if commit else [])])
+    label = ".".join(re.findall(r"[a-z0-9]+", label.lower()))[:LONGEST_LABEL].rstrip(".")
+    local = ".".join(filter(None, [label, f"g{commit}" if commit else ""]))
     return Version(f"{base.base_version}.dev0" + (f"+{local}" if local else ""))
 
 

@@ -81,6 +81,13 @@ def test_label_is_a_development_version(label: str, local: str, project: Project
     assert project.version(label) == f"0.0.0.dev0+{local}.g{project.commit}"
 
 
+def test_a_long_label_fits_into_file_names(project: Project) -> None:
+    version = project.version("a label " * 40)
+    assert version.startswith("0.0.0.dev0+a.label.a.label.")
+    assert version.endswith(f".g{project.commit}")
+    assert len(version) < 90
+
+
 def test_argument_wins_over_tag_and_environment(project: Project) -> None:
     git(project.folder, "tag", "v1.0.0")
     assert project.version("v2.0.0", GITHUB_REF_TYPE="tag", GITHUB_REF_NAME="v3.0.0") == "2.0.0"

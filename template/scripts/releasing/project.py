@@ -99,7 +99,7 @@ def find_target(name: str) -> Target | None:
 def run(
     command: Sequence[str], *, cwd: Path = ROOT, env: Mapping[str, str] | None = None, text: str | None = None
 ) -> str:
-    """Run a program and give what it printed; where it fails, its last words are the error."""
+    """Run a program and give what it printed; where it fails, what it wrote from `error` on, or last, is the error."""
     try:
         result = subprocess.run(  # noqa: S603
             command, check=False, capture_output=True, text=True, errors="replace", cwd=cwd, env=env, input=text
@@ -108,7 +108,9 @@ def run(
         raise ReleaseError(f"{command[0]} does not start ({error.strerror}): install it.") from None
     if result.returncode != 0:
         said = [line for line in (result.stderr or result.stdout).splitlines() if line.strip()]
-        raise ReleaseError(f"{' '.join(command[:2])}: {one_line(mask(' / '.join(said[-3:])), 400)}")
+        errors = [number for number, line in enumerate(said) if line.startswith("error")]
+        chosen = said[errors[0] :][:6] if errors else said[-3:]
+        raise ReleaseError(f"{' '.join(command[:2])}: {one_line(mask(' / '.join(chosen)), 400)}")
     return result.stdout.strip()
 
 
