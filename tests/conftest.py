@@ -70,6 +70,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--series", choices=["sample", "all"], default="sample", help="run long series sampled or whole")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what asks for the fixture `long`, unless series are to run whole."""
+    if config.getoption("--series") != "all":
+        left_out = [item for item in items if "long" in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture
+def long() -> None:
+    """Mark a test of many minutes."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests that ask for `combination` run for every set of answers in the series chosen by --series."""
     if "combination" in metafunc.fixturenames:

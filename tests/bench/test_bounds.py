@@ -32,12 +32,14 @@ def test_every_combination_is_rendered_in_time(packed: Path, tmp_path: Path) -> 
     assert all(row.kept is not False for row in table.rows), table.markdown()
 
 
+@pytest.mark.usefixtures("long")
 @pytest.mark.slow
 def test_dependencies_for_windows_come_at_once(packed: Path, tmp_path: Path) -> None:
     table = compare_dependencies(packed, tmp_path, runs=1)
     assert table.rows[0].kept, table.markdown()
 
 
+@pytest.mark.usefixtures("long")
 @pytest.mark.slow
 def test_setup_exe_is_small(packed: Path, tmp_path: Path) -> None:
     table = compare_sizes(packed, tmp_path)

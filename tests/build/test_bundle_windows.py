@@ -148,6 +148,7 @@ def test_the_installer_alone(built: Path, project: Path, environment: dict[str, 
     assert sha256(setup) == sha256(built / setup.name)
 
 
+@pytest.mark.usefixtures("long")
 def test_it_runs_as_windows(make_project: Make, environment: dict[str, str], machine: Windows, tmp_path: Path) -> None:
     """A build with Wine imports all modules, and starts what it made: before anybody can take it."""
     project = make_project(*MORE, tkinter=True)

@@ -36,19 +36,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         config.stash[BUILD] = subprocess.Popen(command, cwd=REPOSITORY, start_new_session=True)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what asks for the fixture `long`, unless series are to run whole."""
-    if config.getoption("--series") != "all":
-        left_out = [item for item in items if "long" in getattr(item, "fixturenames", ())]
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
-
-
-@pytest.fixture
-def long() -> None:
-    """Mark a test of many minutes."""
-
-
 def pytest_unconfigure(config: pytest.Config) -> None:
     if BUILD in config.stash:
         build = config.stash[BUILD]

@@ -247,6 +247,7 @@ def desktop_files(tag: str) -> list[str]:
     return ["SHA256SUMS", "update.json", "update.json.sig", *(f"sample-{tag}-{ending}" for ending in endings)]
 
 
+@pytest.mark.usefixtures("long")
 def test_a_desktop_app_from_the_tag(workplace: MakeWorkplace, environment: Mapping[str, str], runner: None) -> None:
     place = workplace("desktop", frontend=False)
     public = place.command("keygen", "--output", "key").splitlines()[-1]
@@ -848,6 +849,7 @@ def test_the_templates_news_as_a_pull_request(
     assert len(place.repository.api.pages(f"{place.repository.path}/pulls", state="open")) == 1
 
 
+@pytest.mark.usefixtures("long")
 @pytest.mark.parametrize("workflow", ["tag-release.yml", "release-candidate.yml", "template-update.yml"])
 def test_without_a_token_one_line_says_what_to_do(workflow: str, workplace: MakeWorkplace, runner: None) -> None:
     place = workplace("library", lock=False)

@@ -93,6 +93,7 @@ def check_archives(files: dict[str, bytes], name: str) -> None:
     assert sizes[suffix] > 10 * sizes[f"-app{suffix}"] > 0, sizes
 
 
+@pytest.mark.usefixtures("long")
 def test_a_project_with_every_target(
     workplace: MakeWorkplace,
     environment: Environment,
@@ -161,6 +162,7 @@ def test_a_library(workplace: MakeWorkplace, tmp_path: Path, subtests: pytest.Su
         assert not pwned.exists()
 
 
+@pytest.mark.usefixtures("long")
 def test_an_app_with_awkward_names(workplace: MakeWorkplace, tmp_path: Path, subtests: pytest.Subtests) -> None:
     answers = {**AWKWARD["code"], **AWKWARD["server"], "targets": ["docker", "desktop"], "frontend": True}
     one = workplace(answers)
