@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -133,12 +134,15 @@ def compare_combinations(template: Path, scratch: Path, combinations: Iterable[A
     shutil.copytree(template, plain, symlinks=True, ignore=shutil.ignore_patterns(".git"))
     times: dict[str, Times] = {}
     sets = {answers_id(answers): answers for answers in combinations}
+    gc.collect()
+    gc.freeze()  # what pytest holds is not Copier's: a process of its own has not got to look through it again and again
     with tempfile.TemporaryDirectory() as empty, local.env(PATH=empty):  # where Copier looks for git
         for name, answers in sets.items():
             times[name] = _render(plain, scratch / "rendered", answers)
         for _ in range(AGAIN):  # was it the template, or something else on the machine?
             for name in [name for name in sets if times[name].compared > EACH]:
                 times[name].add(_render(plain, scratch / "rendered", sets[name]))
+    gc.unfreeze()
     slowest = max(times, key=lambda name: times[name].compared)
     every = Times()
     for each in times.values():
