@@ -135,7 +135,7 @@ def compare_combinations(template: Path, scratch: Path, combinations: Iterable[A
     times: dict[str, Times] = {}
     sets = {answers_id(answers): answers for answers in combinations}
     gc.collect()
-    gc.freeze()  # what pytest holds is not Copier's: a process of its own has not got to look through it again and again
+    gc.freeze()  # what pytest holds is not Copier's: a process of its own need not look through it again and again
     with tempfile.TemporaryDirectory() as empty, local.env(PATH=empty):  # where Copier looks for git
         for name, answers in sets.items():
             times[name] = _render(plain, scratch / "rendered", answers)
