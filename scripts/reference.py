@@ -56,14 +56,15 @@ CHANGES = {
     "frontend": "whether the page is made in `frontend/`, or is plain HTML, CSS and JavaScript in the package.",
     "tkinter": "for now: errors at the start open a window where there is no terminal to print them on.",
     "auto_update": "for now: the page links to the releases, and a setting `releases_url` says where they are.",
-    "release_gate": "for now: the last paragraph of `docs/releasing.md`.",
-    "index": "`docs/releasing.md`, how the README installs the library, and the index that `uv publish` knows.",
+    "release_gate": "whether `release.yml` makes a whole draft public, or leaves that to a person and `publish.yml`.",
+    "index": "where a release sends the wheel, how the README installs the library, and the index that uv knows.",
 }
 
 # The conditions in the names of the template's files.
 CONDITIONS = {
     "has_docker": "docker",
     "has_desktop": "desktop",
+    "release_gate == 'manual'": "a person who publishes",
     "has_library": "library",
     "has_web": "docker or desktop",
     "has_frontend": "a frontend",
@@ -108,6 +109,7 @@ EVERYTHING: dict[str, Any] = {
     "source_dir": "server",
     "tkinter": True,
     "auto_update": True,
+    "release_gate": "manual",
 }
 
 

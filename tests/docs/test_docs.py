@@ -22,7 +22,16 @@ from tests.docs.test_tutorial import PROJECT_URL, TEMPLATE_URL, Reader
 
 # What the text names and neither the repository nor a project holds: made by a command, or the reader's own.
 ELSEWHERE = {
-    *("build/demo/", "data/", "dist/", "htmlcov/", "uv.lock", "server/uv.lock", "frontend/package-lock.json"),
+    *(
+        "build/demo/",
+        "update.json",
+        "data/",
+        "dist/",
+        "htmlcov/",
+        "uv.lock",
+        "server/uv.lock",
+        "frontend/package-lock.json",
+    ),
     *("settings.toml", "answers.yml", "app.ini", "config.yaml", "../fresh", ".git-blame-ignore-revs"),
     *(
         "SOURCE/uv.lock",
@@ -42,7 +51,7 @@ HOOKS = REPOSITORY / "docs/reference/hooks.md"  # has tests of its own, and path
 @pytest.fixture(scope="module")
 def projects(render: Render) -> list[Path]:
     """Give projects that together have every file and every command."""
-    everything = {"source_dir": "server", "tkinter": True, "project_slug": "home-server"}
+    everything = {"source_dir": "server", "tkinter": True, "project_slug": "home-server", "release_gate": "manual"}
     return [
         render(answers_for(list(TARGETS), frontend=True, **everything)),
         render(answers_for(list(TARGETS), frontend=False, project_slug="home-server")),

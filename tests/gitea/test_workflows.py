@@ -66,7 +66,7 @@ def make_workplace(render: Render, tmp_path: Path) -> MakeWorkplaceOf:
         branch = answers.get("default_branch", "main")
         project.git("init", "--quiet", "--initial-branch", branch)
         place = Workplace(project, owner.repository(project.slug, default_branch=branch))
-        place.repository.secret("DEPLOY_TOKEN", SECRET)
+        place.repository.secret("SIGNING_CERTIFICATE_PASSWORD", SECRET)
         place.commit("First")
         return place
 
@@ -107,7 +107,8 @@ def test_a_project_with_every_target(
     pushed = one.push()
     if request.config.getoption("--series") == "all":
         with subtests.test("test.yml is green"):
-            assert set(pushed.check(minutes=20).conclusions) == {"python", "frontend", "scripts", *LIBRARY_TESTS}
+            jobs = {"python", "frontend", "scripts", "unstable", *LIBRARY_TESTS}
+            assert set(pushed.check(minutes=20).conclusions) == jobs
             check_logs(pushed)
     else:  # each of the eight jobs that test the library builds its frontend: minutes
         pushed.cancel()
@@ -179,10 +180,12 @@ def test_an_app_with_awkward_names(workplace: MakeWorkplace, tmp_path: Path, sub
     asked = one.repository.run(event="pull_request", head_sha=commit)
 
     with subtests.test("test.yml is green"):
-        assert set(pushed.check().conclusions) == {"python", "tests", "frontend", "scripts"}
+        assert set(pushed.check().conclusions) == {"python", "tests", "frontend", "scripts", "unstable"}
+        assert "DEPLOY_TOKEN is not set: no image is pushed as unstable" in pushed.log("unstable")
         check_logs(pushed)
     with subtests.test("a pull request with a test that fails is red, and says which"):
         results = asked.wait().conclusions
+        assert results.pop("unstable") == "skipped"
         assert results == {"python": "success", "tests": "failure", "frontend": "success", "scripts": "success"}
         assert "FAILED tests/test_planted.py::test_planted - AssertionError: planted" in asked.log("tests")
         check_logs(asked)
@@ -197,7 +200,7 @@ def test_an_app_with_awkward_names(workplace: MakeWorkplace, tmp_path: Path, sub
 def test_a_server_below_a_path(make_workplace: MakeWorkplaceOf, environment: Environment) -> None:
     with serve(sub_path="/git") as server, run_jobs(server, environment):
         one = make_workplace(server.owner(), SERVICE)
-        assert set(one.push().check().conclusions) == {"python", "tests", "scripts"}
+        assert set(one.push().check().conclusions) == {"python", "tests", "scripts", "unstable"}
 
 
 def test_an_older_server(make_workplace: MakeWorkplaceOf, environment: Environment, long: None) -> None:
@@ -209,11 +212,11 @@ def test_an_older_server(make_workplace: MakeWorkplaceOf, environment: Environme
         while True:
             tasks = one.repository.api.get(f"{one.repository.path}/actions/tasks")["workflow_runs"] or []
             states = {task["name"]: task["status"] for task in tasks}
-            if len(states) == 3 and not {"running", "waiting"} & set(states.values()):
+            if len(states) == 4 and not {"running", "waiting"} & set(states.values()):
                 break
             assert time.monotonic() < deadline, states
             time.sleep(1)
-        assert states == dict.fromkeys(("python", "tests", "scripts"), "success")
+        assert states == dict.fromkeys(("python", "tests", "scripts", "unstable"), "success")
 
 
 def test_the_template_itself(template: Path, owner: Owner, runner: None, long: None) -> None:

@@ -1,0 +1,887 @@
+"""Does a tag become a whole, public release on a real Gitea, also where something fails in the middle?
+
+The first tests let the runner do it, workflows unchanged; the others run the commands themselves, as a person would.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.answers import Answers
+from tests.conftest import Render
+from tests.support.docker import Docker
+from tests.support.gitea import Owner, Repository, Run, Server, serve
+from tests.support.projects import Project, newcomer
+from tests.support.tools import run, uv
+
+pytestmark = pytest.mark.slow
+
+SECRET_WORDS = ("canary", "AUTHORIZATION: basic")
+
+
+class Workplace:
+    """A generated project, committed, and its repository on the server."""
+
+    def __init__(self, project: Project, repository: Repository) -> None:
+        self.project = project
+        self.repository = repository
+        self.token = repository.owner.new_token("write:package", "write:repository", "read:user")
+
+    @property
+    def root(self) -> Path:
+        return self.project.root
+
+    def commit(self, message: str) -> None:
+        self.project.git("add", "--all")
+        self.project.git("commit", "--quiet", "--allow-empty", "--message", message)
+
+    def push(self) -> None:
+        """Push the default branch, and wait until the server no longer calls the repository empty."""
+        self.repository.push(self.root)
+        deadline = time.monotonic() + 30
+        while self.repository.api.get(self.repository.path)["empty"]:
+            assert time.monotonic() < deadline, "the repository stays empty"
+            time.sleep(0.1)
+
+    def tag(self, tag: str, notes: str = "- Something new.") -> str:
+        """Write notes for a tag, commit, and push the tag; no branch, which starts test.yml. Gives the commit."""
+        heading = tag.removeprefix("v").partition("-")[0]
+        (self.root / "RELEASE_NOTES.md").write_text(f"# {heading}\n\n{notes}\n", encoding="utf-8")
+        self.commit(f"feat: what {tag} brings")
+        self.project.git("tag", "--annotate", "--message", tag, tag)
+        return self.repository.push(self.root, tag)
+
+    def release(self, tag: str, notes: str = "- Something new.") -> Run:
+        """Push a tag, and give the run that it starts."""
+        return self.repository.run(event="push", workflow="release.yml", head_sha=self.tag(tag, notes))
+
+    def refused(self, *words: str, **environment: str) -> str:
+        """Run a command that must fail with one line, and give that line."""
+        result = self.start(*words, **environment)
+        assert result.returncode == 1, result.stdout + result.stderr
+        assert result.stderr.count("\n") == 1, f"not one line:\n{result.stderr}"
+        return result.stderr
+
+    def command(self, *words: str, **environment: str) -> str:
+        """Run a command that must work, and give what it printed."""
+        result = self.start(*words, **environment)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    def start(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        url = self.repository.owner.server.url
+        usual = {"GITHUB_SERVER_URL": url, "GITEA_TOKEN": self.token, "DEPLOY_TOKEN": self.token}
+        kept = {name: value for name, value in self.project.environment.items() if not name.startswith("GITHUB_")}
+        result = run(
+            [uv(), "run", "--quiet", "--script", "scripts/release.py", *words],
+            cwd=self.root,
+            env={**kept, **usual, **environment},
+            returncode=None,
+            timeout=300,
+        )
+        assert self.token not in result.stdout + result.stderr
+        return result
+
+    def build(self, tag: str) -> list[str]:
+        """Stand in for the builds: files with the names that they give, whose contents are the same each time."""
+        version = tag.removeprefix("v").replace("-rc.", "rc")
+        run([self.root / "scripts/build-wheel.sh", version], cwd=self.root, env=self.project.environment)
+        return sorted(str(path) for path in (self.root / "dist").iterdir())
+
+    def digest(self, name: str) -> str | None:
+        """Give the digest of an image's tag in Gitea's registry."""
+        owner = self.repository.owner
+        accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, " + (
+            "application/vnd.docker.distribution.manifest.v2+json"
+        )
+        token = httpx2.get(
+            f"{owner.server.url}/v2/token?scope=repository:{owner.name}/{self.project.slug}:pull&service=container_registry",
+            auth=(owner.name, self.token),
+            trust_env=False,
+        ).json()["token"]
+        answer = httpx2.get(
+            f"{owner.server.url}/v2/{owner.name}/{self.project.slug}/manifests/{name}",
+            headers={"Authorization": f"Bearer {token}", "Accept": accept},
+            trust_env=False,
+        )
+        return answer.headers["Docker-Content-Digest"] if answer.is_success else None
+
+
+MakeWorkplace = Callable[..., Workplace]
+
+
+@pytest.fixture
+def workplace(render: Render, owner: Owner, tmp_path: Path) -> MakeWorkplace:
+    def make(*targets: str, lock: bool = True, **others: Any) -> Workplace:
+        answers: Answers = {"project_name": "Sample", "targets": list(targets), **others}
+        answers |= {"gitea_url": owner.server.url, "repo_owner": owner.name}
+        root = tmp_path / "project"
+        shutil.copytree(render(answers), root, symlinks=True)
+        project = Project(root, newcomer(tmp_path / "links"))
+        if lock:
+            run([root / "scripts/uv.sh", "lock", "--quiet"], cwd=project.source, env=project.environment)
+        project.git("init", "--quiet", "--initial-branch", "main")
+        place = Workplace(project, owner.repository(project.slug))
+        project.git("remote", "add", "origin", place.repository.remote)
+        place.commit("First [skip ci]")
+        return place
+
+    return make
+
+
+@contextmanager
+def watched(place: Workplace, wanted: Callable[[str], Sequence[str]]) -> Iterator[list[str]]:
+    """Ask for the public releases all the while, as an app would: none may ever lack a file."""
+    problems: list[str] = []
+    seen: set[str] = set()
+    done = threading.Event()
+
+    def watch() -> None:
+        with httpx2.Client(trust_env=False, timeout=30) as client:
+            while not done.is_set():
+                url = f"{place.repository.owner.server.url}/api/v1/{place.repository.path}/releases"
+                for release in client.get(url).json():
+                    names = {asset["name"] for asset in release["assets"]}
+                    if lacking := set(wanted(release["tag_name"])) - names:
+                        problems.append(f"{release['tag_name']} is public without {sorted(lacking)}")
+                    seen.add(release["tag_name"])
+                time.sleep(0.05)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield problems
+    finally:
+        done.set()
+        thread.join()
+    assert problems == []
+    assert seen, "no release was ever public"
+
+
+def library_files(tag: str) -> list[str]:
+    version = tag.removeprefix("v").replace("-rc.", "rc")
+    return ["SHA256SUMS", f"sample-{version}-py3-none-any.whl", f"sample-{version}.tar.gz"]
+
+
+def check_release(place: Workplace, tag: str, files: Sequence[str], *, draft: bool = False) -> dict[str, bytes]:
+    """Expect a release with exactly these files, whose checksums are right."""
+    release = place.repository.release(tag)
+    assert release["draft"] is draft
+    assert release["name"] == f"Sample {tag}"
+    assert release["prerelease"] == ("-" in tag)
+    assets = place.repository.assets(tag)
+    assert sorted(assets) == sorted(files)
+    lines = [line.split("  ") for line in assets["SHA256SUMS"].decode().splitlines()]
+    sums = {name: digest for digest, name in lines}
+    assert sums == {name: hashlib.sha256(data).hexdigest() for name, data in assets.items() if name != "SHA256SUMS"}
+    return assets
+
+
+def without_counts(release: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what each download changes."""
+    assets = [{**asset, "download_count": 0} for asset in release["assets"]]
+    return {**release, "assets": assets}
+
+
+def no_secret(place: Workplace, *runs: Run) -> None:
+    for one in runs:
+        logs = one.logs()
+        for word in (place.token, place.repository.owner.token, *SECRET_WORDS):
+            assert word not in logs
+
+
+# With the runner ------------------------------------------------------------------------------------------------------
+
+
+def test_stable_and_pre_release_from_the_tag(workplace: MakeWorkplace, docker: Docker, runner: None) -> None:
+    place = workplace("docker", "library")
+    place.repository.secret("DEPLOY_TOKEN", place.token)
+    place.push()
+    with watched(place, library_files):
+        first = place.release("v1.0.0", "- “Quotes”, `$(code)` and 🚀.").check()
+        assets = check_release(place, "v1.0.0", library_files("v1.0.0"))
+        owner = place.repository.owner
+        assert {("pypi", "sample", "1.0.0")} == owner.packages("pypi")
+        assert {name for _, _, name in owner.packages("container")} >= {"v1.0.0", "1.0.0", "latest"}
+        latest = place.digest("latest")
+        assert latest == place.digest("1.0.0") == place.digest("v1.0.0")
+        body = place.repository.release("v1.0.0")["body"]
+        assert "- “Quotes”, `$(code)` and 🚀." in body
+        for name in assets:
+            assert f"{place.repository.url}/releases/download/v1.0.0/{name}" in body
+        assert f"docker pull {place.repository.owner.server.host}/{owner.name}/sample:v1.0.0" in body
+
+        second = place.release("v1.1.0-rc.1").check()
+        check_release(place, "v1.1.0-rc.1", library_files("v1.1.0-rc.1"))
+        assert place.digest("latest") == latest, "a pre-release moved latest"
+        assert place.digest("1.1.0rc1") == place.digest("v1.1.0-rc.1") is not None
+        assert ("pypi", "sample", "1.1.0rc1") in owner.packages("pypi")
+
+        # Finishing a release that is whole changes nothing.
+        before = (without_counts(place.repository.release("v1.0.0")), place.digest("v1.0.0"))
+        again = place.repository.dispatch("release.yml", tag="v1.0.0").check()
+        assert (without_counts(place.repository.release("v1.0.0")), place.digest("v1.0.0")) == before
+    no_secret(place, first, second, again)
+
+
+def desktop_files(tag: str) -> list[str]:
+    linux = ("linux-x64.tar.gz", "linux-x64-app.tar.gz", "linux-x64.cdx.json")
+    endings = ("setup.exe", *linux, "win-x64.zip", "win-x64-app.zip", "win-x64.cdx.json")
+    return ["SHA256SUMS", "update.json", "update.json.sig", *(f"sample-{tag}-{ending}" for ending in endings)]
+
+
+@pytest.mark.usefixtures("long")
+def test_a_desktop_app_from_the_tag(workplace: MakeWorkplace, environment: Mapping[str, str], runner: None) -> None:
+    place = workplace("desktop", frontend=False)
+    public = place.command("keygen", "--output", "key").splitlines()[-1]
+    key = (place.root / "key").read_text()
+    (place.root / "key").unlink()
+    place.repository.secret("UPDATE_SIGNING_KEY", key)
+    place.repository.variable("WINDOWS_PYTHON_URL", environment["WINDOWS_PYTHON_URL"])
+    place.push()
+    with watched(place, desktop_files):
+        released = place.release("v1.0.0").check()
+    assets = check_release(place, "v1.0.0", desktop_files("v1.0.0"))
+    manifest = json.loads(assets["update.json"])
+    for platform in manifest["platforms"].values():
+        assert re.fullmatch(r"[0-9a-f]{64}", platform["runtime"])
+        for entry in (platform["full"], platform["app"]):
+            data = assets[entry["name"]]
+            assert (entry["size"], entry["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+    assert len(base64.b64decode(assets["update.json.sig"])) == 64
+    assert base64.b64decode(public) and key.strip() not in released.logs()
+    no_secret(place, released)
+
+
+@pytest.mark.parametrize(
+    ("tag", "reason"),
+    [("banana-sushi", "is no version"), ("v2.0.0", "disagree"), ("v1$(touch${IFS}pwned)", "is no version")],
+)
+def test_other_tags_publish_nothing_and_say_why(tag: str, reason: str, workplace: MakeWorkplace, runner: None) -> None:
+    place = workplace("library", lock=False)
+    pyproject = place.project.source / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace('version = "0.0.0"', 'version = "1.4.0"'))
+    place.push()
+    ended = place.release(tag).wait()
+    assert ended.conclusions["version"] == "failure"
+    assert set(ended.conclusions.values()) == {"failure", "skipped"}
+    assert reason in ended.log("version")
+    assert place.repository.releases() == []
+    assert place.repository.owner.packages() == set()
+
+
+# Command by command ---------------------------------------------------------------------------------------------------
+
+
+def test_each_command_can_run_again(workplace: MakeWorkplace) -> None:
+    place = workplace("library")
+    place.push()
+    place.tag("v1.0.0")
+    built = place.build("v1.0.0")
+    assert place.command("version").splitlines() == [
+        "tag=v1.0.0",
+        "version=1.0.0",
+        "channel=stable",
+        "prerelease=false",
+    ]
+
+    assert "would make the draft 'Sample v1.0.0'" in place.command("create", "--dry-run")
+    assert place.repository.releases() == []
+    assert "made the draft Sample v1.0.0" in place.command("create")
+    assert "is used as it is" in place.command("create")
+    (draft,) = place.repository.releases()
+    assert draft["draft"]
+
+    assert "lacks sample-1.0.0-*.whl, sample-1.0.0.tar.gz" in place.refused("publish")
+    assert "is a draft: publish it first" in place.refused("index")
+    for _ in range(2):
+        place.command("upload", *built)
+        assert sorted(place.repository.assets("v1.0.0")) == library_files("v1.0.0")[1:]
+    assert "would make v1.0.0 public" in place.command("publish", "--dry-run")
+    assert place.command("publish", "--draft").endswith(f"{draft['html_url']}\n")
+    check_release(place, "v1.0.0", library_files("v1.0.0"), draft=True)
+    assert "is whole but a draft" in place.command("publish", "--check")
+
+    assert "is public" in place.command("publish")
+    assets = check_release(place, "v1.0.0", library_files("v1.0.0"))
+    before = without_counts(place.repository.release("v1.0.0"))
+    assert "is public and whole" in place.command("publish")
+    assert "is public already" in place.command("create")
+    assert "is the one that is public" in place.command("upload", *built)
+    for _ in range(2):
+        assert "has sample 1.0.0" in place.command("index")
+    assert without_counts(place.repository.release("v1.0.0")) == before
+    assert place.repository.assets("v1.0.0") == assets
+    assert place.repository.owner.packages("pypi") == {("pypi", "sample", "1.0.0")}
+
+
+def test_a_public_release_never_changes(workplace: MakeWorkplace) -> None:
+    place = workplace("library")
+    place.push()
+    place.tag("v1.0.0")
+    built = place.build("v1.0.0")
+    for words in (["create"], ["upload", *built], ["publish"]):
+        place.command(*words)
+    before = place.repository.assets("v1.0.0")
+    Path(built[0]).write_bytes(b"another build")
+    assert "a public release never changes" in place.refused("upload", built[0])
+    (place.root / "more.txt").write_text("more")
+    assert "more.txt is not in it" in place.refused("upload", "more.txt")
+    assert place.repository.assets("v1.0.0") == before
+
+
+def test_what_is_public_too_early_is_a_draft_again(workplace: MakeWorkplace) -> None:
+    """By a person, or by Gitea, which takes note of a pushed tag after the draft was made."""
+    place = workplace("library")
+    place.push()
+    place.tag("v1.0.0")
+    built = place.build("v1.0.0")
+    place.command("create")
+
+    def make_public() -> None:
+        release = place.repository.release("v1.0.0")
+        place.repository.api.patch(f"{place.repository.path}/releases/{release['id']}", draft=False)
+
+    make_public()
+    assert "lacks" in place.refused("publish", "--check")
+    for words in (["create"], ["upload", *built]):
+        assert "was public before it was whole: it is a draft again" in place.command(*words)
+        assert place.repository.release("v1.0.0")["draft"]
+        make_public()
+    place.command("publish")
+    check_release(place, "v1.0.0", library_files("v1.0.0"))
+
+
+def test_several_files_of_one_name_become_one(workplace: MakeWorkplace) -> None:
+    place = workplace("library")
+    place.push()
+    place.tag("v1.0.0")
+    built = place.build("v1.0.0")
+    place.command("create")
+    release, name = place.repository.release("v1.0.0"), Path(built[0]).name
+    for _ in range(3):
+        files = {"attachment": (name, b"old", "application/octet-stream")}
+        place.repository.api.request("POST", f"{place.repository.path}/releases/{release['id']}/assets", files=files)
+    place.command("upload", *built[1:])
+    assert "twice" in place.refused("publish")
+    place.command("upload", built[0])
+    place.command("publish")
+    assert check_release(place, "v1.0.0", library_files("v1.0.0"))[name] == Path(built[0]).read_bytes()
+
+
+def test_an_index_that_has_the_version(workplace: MakeWorkplace) -> None:
+    place = workplace("library")
+    place.push()
+    place.tag("v1.0.0")
+    built = place.build("v1.0.0")
+    for words in (["create"], ["upload", *built], ["publish"]):
+        place.command(*words)
+    # Somebody sent another file under that version.
+    wheel = next(Path(path) for path in built if path.endswith(".whl"))
+    original = wheel.read_bytes()
+    with wheel.open("ab") as file:
+        file.write(b"\n")
+    url = f"{place.repository.owner.server.url}/api/packages/{place.repository.owner.name}/pypi"
+    sent = httpx2.post(
+        url,
+        auth=(place.repository.owner.name, place.token),
+        data={"name": "sample", "version": "1.0.0", ":action": "file_upload", "sha256_digest": sha256(wheel)},
+        files={"content": (wheel.name, wheel.read_bytes())},
+        trust_env=False,
+    )
+    assert sent.is_success, sent.text
+    wheel.write_bytes(original)
+    said = place.refused("index")
+    assert "Gitea's index" in said and wheel.name in said
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_what_is_missing_is_said_before_anything_is_made(workplace: MakeWorkplace) -> None:
+    place = workplace("library")
+    place.push()
+    place.tag("v1.0.0")
+    owner = place.repository.owner
+    assert "DEPLOY_TOKEN is not set" in place.refused("create", DEPLOY_TOKEN="")
+    assert "401" in place.refused("create", GITEA_TOKEN="0" * 40)
+    weak = owner.new_token("read:repository")
+    assert "scopes" in place.refused("create", GITEA_TOKEN=weak)
+    assert "404" in place.refused("create", GITHUB_REPOSITORY=f"{owner.name}/nothing")
+    (place.root / "RELEASE_NOTES.md").write_text("# 0.9.0\n\n- Old.\n")
+    assert "is about 0.9.0 and not about 1.0.0" in place.refused("create")
+    (place.root / "RELEASE_NOTES.md").write_text("# 1.0.0\n\n- New.\n")
+    place.project.git("tag", "v1.0.1")
+    (place.root / "RELEASE_NOTES.md").write_text("# 1.0.1\n\n- New.\n")
+    assert "push it first" in place.refused("create", "--tag", "v1.0.1")
+    assert place.repository.releases() == []
+
+
+def test_a_token_of_another_scope_for_the_index(workplace: MakeWorkplace) -> None:
+    place = workplace("library")
+    place.push()
+    place.tag("v1.0.0")
+    for words in (["create"], ["upload", *place.build("v1.0.0")], ["publish"]):
+        place.command(*words)
+    weak = place.repository.owner.new_token("write:repository")
+    said = place.refused("index", DEPLOY_TOKEN=weak)
+    assert said.startswith("release: Gitea's index:") and weak not in said
+    assert place.repository.owner.packages() == set()
+    place.command("index")
+    assert place.repository.owner.packages() == {("pypi", "sample", "1.0.0")}
+
+
+def test_many_releases(workplace: MakeWorkplace) -> None:
+    """The draft is found beyond the first page, and the highest version is not the newest."""
+    place = workplace("library")
+    place.push()
+    place.tag("v1.0.0")
+    place.command("create")
+    for number in range(60):
+        place.repository.api.post(
+            f"{place.repository.path}/releases", tag_name=f"v0.1.{number}", target_commitish="main"
+        )
+    place.command("upload", *place.build("v1.0.0"))
+    place.command("publish")
+    check_release(place, "v1.0.0", library_files("v1.0.0"))
+
+
+# What fails in the middle ---------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Trouble:
+    """A proxy in front of the server that breaks some requests, each once: `(method, part of the path, how)`."""
+
+    target: str
+    planted: list[tuple[str, str, str]]
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    url: str = ""
+
+    def next_for(self, method: str, path: str) -> str:
+        self.requests.append((method, path))
+        for entry in self.planted:
+            if entry[0] == method and re.search(entry[1], path):
+                self.planted.remove(entry)
+                return entry[2]
+        return ""
+
+
+@contextmanager
+def proxy(target: str, *planted: tuple[str, str, str]) -> Iterator[Trouble]:
+    trouble = Trouble(target, list(planted))
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_any(self) -> None:
+            size = self.headers.get("Content-Length")
+            if size is None and self.headers.get("Transfer-Encoding") == "chunked":
+                body = b""
+                while length := int(self.rfile.readline(), 16):
+                    body += self.rfile.read(length)
+                    self.rfile.readline()
+                self.rfile.readline()
+            else:
+                body = self.rfile.read(int(size or 0))
+            how = trouble.next_for(self.command, self.path)
+            if how == "drop":
+                self.close_connection = True
+                self.connection.close()
+                return
+            if how.isdigit():
+                self.reply(int(how), b"<html><title>Bad gateway</title></html>", "text/html")
+                return
+            kept = {
+                name: value
+                for name, value in self.headers.items()
+                if name.lower() not in {"host", "connection", "transfer-encoding"}
+            }
+            answer = httpx2.request(
+                self.command, f"{target}{self.path}", headers=kept, content=body, trust_env=False, timeout=120
+            )
+            if how == "lose the answer":
+                self.close_connection = True
+                self.connection.close()
+                return
+            self.reply(answer.status_code, answer.content, answer.headers.get("Content-Type", ""))
+
+        def reply(self, status: int, body: bytes, kind: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        trouble.url = f"http://127.0.0.1:{server.server_address[1]}"
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield trouble
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize("how", ["500", "502", "drop", "lose the answer"])
+def test_a_passing_failure_of_each_request(how: str, workplace: MakeWorkplace) -> None:
+    """What fails once at the network or the server is done again, and nothing is there twice."""
+    place = workplace("library")
+    place.push()
+    place.tag("v1.0.0")
+    built = place.build("v1.0.0")
+    planted = [
+        ("GET", "/releases", how),
+        ("POST", "/releases$", how),
+        ("POST", "/assets", how),
+        ("GET", "/releases/download/", how),
+        ("POST", "/assets.name=SHA256SUMS", how),
+        ("PATCH", "/releases/", how),
+    ]
+    with watched(place, library_files), proxy(place.repository.owner.server.url, *planted) as trouble:
+        for words in (["create"], ["upload", *built], ["publish"]):
+            place.command(*words, GITHUB_SERVER_URL=trouble.url)
+        assert trouble.planted == [], "not every failure was met"
+        time.sleep(0.2)
+    check_release(place, "v1.0.0", library_files("v1.0.0"))
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_a_run_that_broke_off_is_finished_by_another(step: int, workplace: MakeWorkplace) -> None:
+    """A failure that lasts leaves a draft; the same commands once more end in the undisturbed release."""
+    place = workplace("library")
+    place.push()
+    place.tag("v1.0.0")
+    built = place.build("v1.0.0")
+    where = [
+        ("POST", "/releases$"),
+        ("POST", "/assets.name=sample-1.0.0-py3"),
+        ("POST", "/assets.name=sample-1.0.0.tar.gz"),
+        ("GET", "/releases/download/"),
+        ("POST", "/assets.name=SHA256SUMS"),
+        ("PATCH", "/releases/"),
+    ][step]
+    commands = (["create"], ["upload", *built], ["publish"])
+    with watched(place, library_files):
+        with proxy(place.repository.owner.server.url, (*where, "403")) as trouble:
+            for words in commands:
+                result = place.start(*words, GITHUB_SERVER_URL=trouble.url)
+                if result.returncode:
+                    break
+            assert "answered 403: Bad gateway" in result.stderr
+        assert all(release["draft"] for release in place.repository.releases())
+        for words in commands:
+            place.command(*words)
+        time.sleep(0.2)
+    assets = check_release(place, "v1.0.0", library_files("v1.0.0"))
+    assert {name: assets[name] for name in map(os.path.basename, built)} == {
+        Path(path).name: Path(path).read_bytes() for path in built
+    }
+
+
+def test_requests_are_few(workplace: MakeWorkplace) -> None:
+    place = workplace("library")
+    place.push()
+    place.tag("v1.0.0")
+    built = place.build("v1.0.0")
+    place.command("create")
+    with proxy(place.repository.owner.server.url) as trouble:
+        place.command("upload", *built, GITHUB_SERVER_URL=trouble.url)
+    listing = [path for method, path in trouble.requests if method == "GET"]
+    assert len(listing) == 1
+    assert len(trouble.requests) - len(listing) == len(built)
+
+
+def test_a_big_file_streams(workplace: MakeWorkplace) -> None:
+    place = workplace("library")
+    place.push()
+    place.tag("v1.0.0")
+    place.command("create")
+    big = place.root / "big.bin"
+    with big.open("wb") as file:
+        file.truncate(100 << 20)
+    log = place.root / "memory.txt"
+    code = (
+        "import resource, runpy, sys; sys.argv = sys.argv[1:]; code = 0\n"
+        "try: runpy.run_path('scripts/release.py', run_name='__main__')\n"
+        "except SystemExit as end: code = end.code\n"
+        "open('memory.txt', 'w').write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)); sys.exit(code)"
+    )
+    (place.root / "measure.py").write_text(f"import sys; sys.path.insert(0, 'scripts')\n{code}\n")
+    server = {"GITHUB_SERVER_URL": place.repository.owner.server.url, "GITEA_TOKEN": place.token}
+    command = [
+        uv(),
+        "run",
+        "--quiet",
+        "--no-project",
+        "--with-requirements",
+        "scripts/release.py",
+        "python",
+        "measure.py",
+    ]
+    said = run([*command, "-", "upload", "big.bin"], cwd=place.root, env={**place.project.environment, **server}).stdout
+    assert "104857600 bytes" in said
+    assert int(log.read_text()) <= 80 << 10, "KiB"
+
+
+# The image ------------------------------------------------------------------------------------------------------------
+
+
+def build_image(docker: Docker, folder: Path, version: str) -> None:
+    """Stand in for the image: an empty one that says its version."""
+    folder.mkdir(exist_ok=True)
+    label = f"org.opencontainers.image.version={version}"
+    (folder / "Dockerfile").write_text(f'FROM scratch\nLABEL {label}\nCOPY Dockerfile /\nCMD ["/none"]\n')
+    docker.run("build", "--quiet", "--tag", "sample:dev", folder)
+
+
+def release_image(place: Workplace, docker: Docker, tag: str, **environment: str) -> str:
+    """Make a release of an image, command by command; gives what `image --latest` said."""
+    place.tag(tag)
+    environment = {**docker.environment, **environment, "RELEASE_TAG": tag}
+    build_image(docker, place.root.parent / "image", tag.removeprefix("v").replace("-rc.", "rc"))
+    place.command("create", **environment)
+    place.command("image", **environment)
+    place.command("publish", **environment)
+    return place.command("image", "--latest", **environment)
+
+
+def test_latest_is_the_highest_stable_version(workplace: MakeWorkplace, docker: Docker) -> None:
+    place = workplace("docker", lock=False)
+    place.push()
+    owner = place.repository.owner
+    release_image(place, docker, "v1.0.0")
+    release_image(place, docker, "v1.1.0")
+    latest = place.digest("latest")
+    assert latest == place.digest("v1.1.0") == place.digest("1.1.0") != place.digest("v1.0.0")
+    assert "is not the highest stable version, which is 1.1.0: latest stays" in release_image(place, docker, "v1.0.1")
+    assert "is a pre-release: latest stays" in release_image(place, docker, "v2.0.0-rc.1")
+    assert place.digest("latest") == latest
+    (public,) = (release for release in place.repository.releases() if release["tag_name"] == "v1.1.0")
+    assert {asset["name"] for asset in public["assets"]} == {"SHA256SUMS"}
+
+    environment = {**docker.environment, "RELEASE_TAG": "v1.1.0"}
+    build_image(docker, place.root.parent / "image", "1.1.0")
+    assert "a public version is not replaced" in place.command("image", **environment)
+    assert "is 1.1.0 already" in place.command("image", "--latest", **environment)
+    build_image(docker, place.root.parent / "image", "1.0.0")
+    assert "is version 1.0.0 and not 1.1.0" in place.refused("image", **environment)
+    assert place.digest("latest") == latest == place.digest("1.1.0")
+    weak = owner.new_token("write:repository")
+    assert "refuses DEPLOY_TOKEN" in place.refused("image", "--latest", **{**environment, "DEPLOY_TOKEN": weak})
+    left = docker.run("images", "--format", "{{.Repository}}").split()
+    assert not [name for name in left if owner.name in name], "names stay on a machine that others use"
+
+
+def test_other_registries(workplace: MakeWorkplace, docker: Docker, server: Server) -> None:
+    """Another owner of the same server plays Docker Hub, a third one GHCR: stable versions only go to that."""
+    place = workplace("docker", lock=False)
+    place.push()
+    hub, ghcr = server.owner(), server.owner()
+    others = {
+        **{"DOCKERHUB_USERNAME": hub.name, "DOCKERHUB_TOKEN": hub.token, "DOCKERHUB_REGISTRY": server.host},
+        **{"GHCR_USERNAME": ghcr.name, "GHCR_TOKEN": ghcr.token, "GHCR_REGISTRY": server.host},
+    }
+    release_image(place, docker, "v1.0.0-rc.1", **others)
+    assert {name for _, _, name in hub.packages("container")} >= {"v1.0.0-rc.1", "1.0.0rc1"}
+    assert ghcr.packages() == set()
+    release_image(place, docker, "v1.0.0", **others)
+    for owner in (hub, ghcr):
+        assert {name for _, _, name in owner.packages("container")} >= {"v1.0.0", "1.0.0", "latest"}
+    place.command("image", "--unstable", **docker.environment, **others)
+    assert "unstable" in {name for _, _, name in hub.packages("container")}
+    assert "unstable" not in {name for _, _, name in ghcr.packages("container")}
+    half = {**others, "GHCR_TOKEN": ""}
+    assert "needs both GHCR_USERNAME and GHCR_TOKEN" in place.refused("image", "--latest", **docker.environment, **half)
+
+
+# A person's gate ------------------------------------------------------------------------------------------------------
+
+
+def make_draft(place: Workplace, tag: str) -> dict[str, Any]:
+    place.tag(tag)
+    for words in (["create"], ["upload", *place.build(tag)], ["publish"]):
+        said = place.command(*words)
+    assert "Try it, then publish it there" in said
+    release = place.repository.release(tag)
+    assert release["draft"]
+    return release
+
+
+def test_a_person_publishes(workplace: MakeWorkplace, runner: None) -> None:
+    place = workplace("library", release_gate="manual")
+    place.repository.secret("DEPLOY_TOKEN", place.token)
+    place.push()
+    with watched(place, library_files):
+        # On Gitea's page.
+        release = make_draft(place, "v1.0.0")
+        place.repository.api.patch(f"{place.repository.path}/releases/{release['id']}", draft=False)
+        undrafted = place.repository.run(event="release", workflow="publish.yml").check()
+        assert place.repository.owner.packages("pypi") == {("pypi", "sample", "1.0.0")}
+        # By hand, and once more.
+        make_draft(place, "v1.1.0")
+        runs = [place.repository.dispatch("publish.yml", tag="v1.1.0").check() for _ in range(2)]
+        assert not place.repository.release("v1.1.0")["draft"]
+        assert ("pypi", "sample", "1.1.0") in place.repository.owner.packages("pypi")
+    for tag in ("v1.0.0", "v1.1.0"):
+        check_release(place, tag, library_files(tag))
+    no_secret(place, undrafted, *runs)
+
+
+def test_the_test_index_before_that(workplace: MakeWorkplace, server: Server, runner: None) -> None:
+    """Another owner's index plays the test index."""
+    place = workplace("library", release_gate="manual")
+    other = server.owner()
+    base = f"{server.url}/api/packages/{other.name}/pypi"
+    place.repository.secret("TEST_PYPI_TOKEN", other.token)
+    place.repository.variable("TEST_PYPI_UPLOAD_URL", base)
+    place.repository.variable("TEST_PYPI_SIMPLE_URL", f"{base}/simple/")
+    place.push()
+    make_draft(place, "v1.0.0")
+    place.repository.dispatch("publish.yml", tag="v1.0.0", index="test").check()
+    assert other.packages("pypi") == {("pypi", "sample", "1.0.0")}
+    assert place.repository.release("v1.0.0")["draft"]
+    assert place.repository.owner.packages() == set()
+
+
+# Before a release -----------------------------------------------------------------------------------------------------
+
+
+def test_candidate_merge_and_tag(workplace: MakeWorkplace) -> None:
+    place = workplace("library", lock=False)
+    place.push()
+    place.tag("v1.0.0")
+    place.push()
+    for subject in (
+        "feat(cli): colours",
+        "fix: no crash on empty input",
+        "chore: noise",
+        "ci: more noise",
+        "Words without a kind",
+    ):
+        place.commit(f"{subject}\n\n[skip ci]")
+    place.push()
+    head = place.project.git("rev-parse", "HEAD")
+    assert "would open a pull request" in place.command("candidate", "--dry-run")
+    assert "opened http" in place.command("candidate")
+    assert "is open already" in place.command("candidate")
+    assert place.project.git("rev-parse", "HEAD") == head and not place.project.git("status", "--porcelain")
+    (opened,) = place.repository.api.pages(f"{place.repository.path}/pulls", state="open")
+    assert re.fullmatch(r"chore\(auto-release-candidate-\d{4}-\d\d-\d\d\)", opened["title"])
+    place.repository.api.post(f"{place.repository.path}/pulls/{opened['number']}/merge", Do="merge")
+    place.project.git("pull", "--quiet", "--no-rebase", "origin", "main")
+    notes = (place.root / "RELEASE_NOTES.md").read_text()
+    sections = {"New": "cli: Colours", "Fixed": "No crash on empty input", "Changed": "Words without a kind"}
+    assert notes == "# 1.1.0\n" + "".join(f"\n## {title}\n\n- {text}\n" for title, text in sections.items())
+    assert "## 1.0.0\n\n- Something new." in (place.root / "CHANGELOG.md").read_text()
+
+    assert "would tag v1.1.0" in place.command("tag", "minor", "--dry-run")
+    assert "pushed v1.1.0" in place.command("tag", "minor")
+    assert "is there already, at this commit" in place.command("tag", "1.1.0")
+    assert "is about 1.1.0 and not about 1.1.1" in place.refused("tag", "patch")
+    tag = place.repository.api.get(f"{place.repository.path}/tags/v1.1.0")
+    assert tag["message"].strip() == "v1.1.0", "an annotated tag"
+    place.commit("fix: later [skip ci]")
+    place.push()
+    assert "at another commit" in place.refused("tag", "v1.1.0")
+
+
+def test_a_version_in_pyproject_is_raised(workplace: MakeWorkplace) -> None:
+    place = workplace("library")
+    pyproject = place.project.source / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace('version = "0.0.0"', 'version = "0.9.0"'))
+    (place.root / "RELEASE_NOTES.md").write_text("# 1.0.0\n\n- All of it.\n")
+    place.commit("Version by hand [skip ci]")
+    place.push()
+    assert "pushed v1.0.0" in place.command("tag", "v1.0.0")
+    place.project.git("pull", "--quiet", "--tags", "origin", "main")
+    assert 'version = "1.0.0"' in pyproject.read_text()
+    assert place.project.git("describe", "--tags", "HEAD").strip() == "v1.0.0"
+    assert place.command("version", "--tag", "v1.0.0").startswith("tag=v1.0.0")
+
+
+def test_the_templates_news_as_a_pull_request(
+    workplace: MakeWorkplace, template: Path, tmp_path: Path, runner: None
+) -> None:
+    newer = tmp_path / "template"
+    shutil.copytree(template, newer, symlinks=True)
+    place = workplace("library")
+    answers = place.root / ".copier-answers.yml"
+    answers.write_text(re.sub(r"(?m)^_src_path: .*$", f"_src_path: {newer}", answers.read_text()))
+    system = place.root / "Makefile"
+    system.write_text(system.read_text().replace("# What a person types", "# What my colleagues type"))
+    place.commit("Own words [skip ci]")
+    place.repository.secret("DEPLOY_TOKEN", place.token)
+    place.push()
+    makefile = newer / "template/Makefile.jinja"
+    makefile.write_text(makefile.read_text().replace("# What a person types", "# Everything that anybody types"))
+    git: list[str | Path] = ["git", "-C", newer, "-c", "core.hooksPath=/dev/null"]
+    run([*git, "commit", "--quiet", "--all", "--message", "News"])
+    run([*git, "tag", "v0.2.0"])
+    place.repository.dispatch("template-update.yml").check()
+    (opened,) = place.repository.api.pages(f"{place.repository.path}/pulls", state="open")
+    assert opened["title"] == "chore: update from the template to v0.2.0 (with conflicts)"
+    assert "- `Makefile`" in opened["body"]
+    again = place.repository.dispatch("template-update.yml").check()
+    assert "is open already" in again.log("update")
+    assert len(place.repository.api.pages(f"{place.repository.path}/pulls", state="open")) == 1
+
+
+@pytest.mark.usefixtures("long")
+@pytest.mark.parametrize("workflow", ["tag-release.yml", "release-candidate.yml", "template-update.yml"])
+def test_without_a_token_one_line_says_what_to_do(workflow: str, workplace: MakeWorkplace, runner: None) -> None:
+    place = workplace("library", lock=False)
+    place.push()
+    inputs = {"version": "1.0.0"} if workflow == "tag-release.yml" else {}
+    ended = place.repository.dispatch(workflow, **inputs).wait()
+    (name,) = ended.conclusions
+    assert ended.conclusions[name] == "failure"
+    assert "DEPLOY_TOKEN is not set, so nothing is pushed from here. By hand: " in ended.log(name)
+
+
+# Other servers --------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_below_a_path(render: Render, tmp_path: Path) -> None:
+    with serve(sub_path="/git") as server:
+        owner = server.owner()
+        root = tmp_path / "project"
+        answers: Answers = {
+            "project_name": "Sample",
+            "targets": ["library"],
+            "gitea_url": server.url,
+            "repo_owner": owner.name,
+        }
+        shutil.copytree(render(answers), root, symlinks=True)
+        project = Project(root, newcomer(tmp_path / "links"))
+        project.git("init", "--quiet", "--initial-branch", "main")
+        place = Workplace(project, owner.repository(project.slug))
+        place.commit("First [skip ci]")
+        place.push()
+        place.tag("v1.0.0")
+        for words in (["create"], ["upload", *place.build("v1.0.0")], ["publish"], ["index"]):
+            place.command(*words)
+        check_release(place, "v1.0.0", library_files("v1.0.0"))
+        assert owner.packages("pypi") == {("pypi", "sample", "1.0.0")}
