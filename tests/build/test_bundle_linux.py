@@ -312,6 +312,23 @@ def test_with_this_machines_python_it_says_that_it_stays_here(app: Bundled, tmp_
         assert server.wait()["version"] == "1.0"
 
 
+@pytest.mark.usefixtures("long")
+@pytest.mark.parametrize("minor", ["3.11", "3.12", "3.14"])
+def test_the_other_pythons(minor: str, render: Render, environment: dict[str, str], tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(render(answers_for(["desktop"], frontend=False, python_version=minor)), project)
+    other = Bundled(project, environment)
+    other.lock()
+    other.commit()
+    other.build("--version", "1.0")
+    root = unpack(project / f"dist/{SLUG}-v1.0-linux-x64.tar.gz", tmp_path / "unpacked")
+    site = root / f"versions/1.0/python/lib/python{minor}/site-packages"
+    assert list(site.glob(f"fastapi/__pycache__/__init__.cpython-{minor.replace('.', '')}.pyc"))
+    with started(root) as server:
+        assert server.wait()["version"] == "1.0"
+        assert server.json("/system/info")["python"].startswith(f"{minor}.")
+
+
 # Again, elsewhere, side by side, interrupted ##########################################################################
 
 
