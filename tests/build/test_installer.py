@@ -241,12 +241,17 @@ def test_the_default_app(windows: Windows, render: Render, tmp_path: Path) -> No
         ("crash", "start-hidden.vbs"),
         ("hang", "start-hidden.vbs"),
         ("started", "start-hidden.vbs"),
+        ("stuck", "start-hidden.vbs"),
         ("crash", "tiny.cmd"),
         ("started", "tiny.cmd"),
+        ("stuck", "tiny.cmd"),
     ],
 )
 def test_a_version_that_does_not_prove_itself(behaviour: str, launcher: str, portable: App) -> None:
     portable.add("1.5", behaviour)
+    if behaviour == "stuck":  # its interpreter does not get as far as to start.py
+        early = portable.folder / "versions/1.5/python/Lib/site-packages/sitecustomize.py"
+        early.write_text("import time\ntime.sleep(600)\n")
     portable.write("current", "1.5")
     portable.write("trial", "1.5", "1.0", *(["started"] if behaviour == "started" else []))
     program = ["wscript"] if launcher.endswith(".vbs") else ["cmd", "/c"]
@@ -254,7 +259,10 @@ def test_a_version_that_does_not_prove_itself(behaviour: str, launcher: str, por
     portable.wait_for("1.0")
     assert portable.read("current") == ["1.0"]
     assert portable.read("failed") == ["1.5"]
-    assert portable.events == ["1.0 start"] if behaviour == "started" else ["1.5 start", "1.0 start"]
+    begun = [] if behaviour in ("started", "stuck") else ["1.5 start"]
+    assert portable.events == [*begun, "1.0 start"]
+    # Nothing of 1.5 still runs, or its files could not be removed.
+    portable.windows.run("cmd", "/c", "rd", "/s", "/q", str(portable.root / "versions/1.5"))
 
 
 def test_a_version_that_proves_itself_and_restarts(portable: App) -> None:
@@ -286,11 +294,11 @@ def test_a_second_start_during_a_trial_does_not_judge_it(portable: App) -> None:
 
 @pytest.mark.parametrize("launcher", ["start-hidden.vbs", "tiny.cmd"])
 def test_a_damaged_current(launcher: str, portable: App) -> None:
-    """The newest version is started; the console takes the one that was installed last."""
-    if launcher == "start-hidden.vbs":
-        portable.add("1.9", "good")
-        portable.add("1.10rc1", "good")
-    portable.add("1.10", "good")
+    """The newest version is started: by its number, whenever it was installed."""
+    for version in ("1.9", "1.10.dev3", "1.10a2", "1.10rc1", "1.10", "1.10rc2", "1.8.post1"):
+        portable.add(version, "good")
+    portable.add("1.11", "crash")
+    portable.write("failed", "1.11")
     portable.add(".1.11.partial", "good")
     shutil.rmtree(portable.folder / "versions/1.0")
     program = ["wscript"] if launcher == "start-hidden.vbs" else ["cmd", "/c"]
@@ -344,5 +352,21 @@ def test_a_source_checkout(windows: Windows, tiny_project: Path, builds: Path) -
     shutil.copytree(builds / "tree-1.0/versions/1.0/app", checkout.folder / ".venv/app")
     data = {"TINY_DATA_DIR": str(checkout.root / "data")}
     windows.start("wscript", str(checkout.root / "scripts/windows/start-hidden.vbs"), env=data)
+    checkout.wait_for("1.0")
+    assert checkout.read("build/tiny.log")[0] == "running 1.0"
+
+
+def test_a_source_checkout_with_the_python_of_the_path(windows: Windows, tiny_project: Path, builds: Path) -> None:
+    checkout = App(windows, PureWindowsPath(r"C:\my projects\tiny ü"))
+    windows_folder = checkout.folder / "scripts/windows"
+    windows_folder.mkdir(parents=True)
+    shutil.copy(tiny_project / "scripts/windows/start-hidden.vbs", windows_folder)
+    (checkout.folder / "pyproject.toml").touch()
+    shutil.copytree(builds / "tree-1.0/versions/1.0/app", checkout.folder / "src")
+    python = windows.path(r"C:\python")
+    shutil.copytree(builds / "tree-1.0/versions/1.0/python", python)
+    (python / "python313._pth").unlink()  # it would keep PYTHONPATH out, as no installed Python does
+    environment = {"TINY_DATA_DIR": str(checkout.root / "data"), "WINEPATH": r"C:\python"}
+    windows.start("wscript", str(checkout.root / "scripts/windows/start-hidden.vbs"), env=environment)
     checkout.wait_for("1.0")
     assert checkout.read("build/tiny.log")[0] == "running 1.0"
