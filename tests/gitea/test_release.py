@@ -100,7 +100,12 @@ def test_a_desktop_app_from_the_tag(workplace: MakeWorkplace, environment: Mappi
 
 @pytest.mark.parametrize(
     ("tag", "reason"),
-    [("banana-sushi", "is no version"), ("v2.0.0", "disagree"), ("v1$(touch${IFS}pwned)", "is no version")],
+    [
+        ("banana-sushi", "is no version"),
+        ("v2.0.0", "disagree"),
+        ("v1$(touch${IFS}pwned)", "is no version"),
+        ("v1.0.0';touch${IFS}pwned;\"${{secrets}}ü🚀", "is no version"),
+    ],
 )
 def test_other_tags_publish_nothing_and_say_why(tag: str, reason: str, workplace: MakeWorkplace, runner: None) -> None:
     place = workplace("library", lock=False)
@@ -564,9 +569,9 @@ def test_the_documented_commands_word_for_word(
     place = workplace("docker", "library", frontend=False)
     place.push()
     text = (place.root / "docs/releasing.md").read_text()
-    blocks = [line for block in re.findall(r"```\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    blocks = [line for block in re.findall(r"(?ms)^ *```\n(.*?)^ *```$", text) for line in block.split("\n")]
     table = re.findall(r"^\| .* \| .* \| `(.*?)`(?:, then tag the right one)? \|$", text, re.MULTILINE)
-    tag, to_test_index, install = blocks
+    tag, to_test_index, install = (line.strip() for line in blocks if line)
     assert tag == "make tag-release VERSION=1.2.3" and len(table) == 6
 
     token, test_index = place.token, server.owner()

@@ -239,6 +239,7 @@ class Series:
                     cdx, manifest = "/assets[?]name=.*linux-x64.cdx.json", "/v2/.*/manifests/"
                     steps = [
                         ("the draft", {"draft"}, [("POST", "/releases$", "403")]),
+                        ("a token of another scope", {"image"}, []),
                         ("builds", {"wheel", "linux", "windows", "image"}, []),
                         ("uploads and the image", {"linux", "image"}, [("POST", cdx, "403"), ("PUT", manifest, "403")]),
                         *steps,
@@ -247,6 +248,8 @@ class Series:
                 for number, (name, jobs, planted) in enumerate(steps):
                     with self.subtests.test(f"where it fails: {name}"):
                         trouble.planted += planted
+                        other_scope = owner.new_token("write:repository")
+                        place.repository.secret("DEPLOY_TOKEN", other_scope if "scope" in name else place.token)
                         if name == "builds":
                             for script in builds:
                                 (marks / script).touch()
