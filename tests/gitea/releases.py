@@ -186,4 +186,14 @@ def no_secret(place: Workplace, *runs: Run) -> None:
 def desktop_files(tag: str) -> list[str]:
     linux = ("linux-x64.tar.gz", "linux-x64-app.tar.gz", "linux-x64.cdx.json")
     endings = ("setup.exe", *linux, "win-x64.zip", "win-x64-app.zip", "win-x64.cdx.json")
-    return ["SHA256SUMS", "update.json", "update.json.sig", *(f"sample-{tag}-{ending}" for ending in endings)]
+    return [
+        "SHA256SUMS",
+        "update.json",
+        "update.json.sig",
+        *(f"sample-v{version_of(tag)}-{ending}" for ending in endings),
+    ]
+
+
+def failed(started: Run) -> set[str]:
+    """Wait for a run, and give the jobs that failed."""
+    return {name for name, result in started.wait().conclusions.items() if result == "failure"}

@@ -26,13 +26,14 @@ from tests.gitea.releases import (
     Workplace,
     check_release,
     desktop_files,
+    failed,
     library_files,
     no_secret,
     version_of,
     watched,
 )
 from tests.support.docker import Docker
-from tests.support.gitea import Run, Server, serve
+from tests.support.gitea import Server, serve
 from tests.support.gitea_runner import run_jobs
 
 pytestmark = pytest.mark.slow
@@ -68,11 +69,6 @@ def without_checks(place: Workplace) -> None:
     )
     makefile.write_text(text)
     place.commit("No checks [skip ci]")
-
-
-def failed(run: Run) -> set[str]:
-    """Wait for a run, and give the jobs that failed."""
-    return {name for name, result in run.wait().conclusions.items() if result == "failure"}
 
 
 @pytest.mark.usefixtures("long", "runner")
