@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import io
 import tarfile
 import tomllib
@@ -31,12 +32,12 @@ def main() -> None:
     content = sha256(arguments.platform.encode()).hexdigest().encode()
 
     def path(kind: str) -> Path:
-        file: Path = arguments.output / artifacts.artifact_name(slug, arguments.version, kind)
-        return file
+        found: Path = arguments.output / artifacts.artifact_name(slug, arguments.version, kind)
+        return found
 
     for kind in (arguments.platform, f"{arguments.platform}-app"):
         if arguments.platform == "linux":
-            with tarfile.open(path(kind), "w:gz") as archive:
+            with gzip.GzipFile(path(kind), "wb", mtime=0) as file, tarfile.open(fileobj=file, mode="w") as archive:
                 member = tarfile.TarInfo(name)
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
