@@ -117,8 +117,10 @@ def pytest_runtest_makereport(
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line how many tests stayed out, and what to install for them."""
     reports = [report for kind in ("skipped", "failed", "error") for report in terminalreporter.stats.get(kind, [])]
-    ran = [report for report in reports if isinstance(report, pytest.TestReport)]  # what cannot be collected tells itself
-    lacking = [value for report in ran for name, value in report.user_properties if name == "missing"]
+    # What cannot be collected has no properties.
+    lacking: list[list[str]] = [
+        value for report in reports for name, value in getattr(report, "user_properties", []) if name == "missing"
+    ]
     if lacking:
         packages = sorted({package for _, *packages in lacking for package in packages})
         others = sorted({what for what, *packages in lacking if not packages})
