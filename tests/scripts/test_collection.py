@@ -1,4 +1,4 @@
-"""Does `make test` run every test there is, and `make test-all` each series whole?"""
+"""Does `make test-all` run every test there is, and each series whole?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def collected(*arguments: str) -> list[str]:
 
 
 def test_every_file_of_tests_is_collected() -> None:
-    found = {line.partition("::")[0] for line in collected()}
+    found = {line.partition("::")[0] for line in collected("--series=all")}  # some files have long tests only
     assert {str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("tests/**/test_*.py")} <= found
 
 
