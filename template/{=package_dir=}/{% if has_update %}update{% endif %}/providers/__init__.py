@@ -94,4 +94,10 @@ def make_provider(
     settings: UpdateSettings, *, transport: httpx2.AsyncBaseTransport | None = None, sleep: Sleep = asyncio.sleep
 ) -> ReleaseProvider:
     """The provider that the settings name. `transport` and `sleep` are the network and the time of tests."""
-    raise NotImplementedError
+    if settings.update_provider == "github":
+        from .github import GitHubReleaseProvider
+
+        return GitHubReleaseProvider(settings, transport, sleep)
+    from .gitea import GiteaReleaseProvider
+
+    return GiteaReleaseProvider(settings, transport, sleep)
