@@ -185,11 +185,11 @@ class HttpProvider(ReleaseProvider):
         if isinstance(entry, dict) and entry.get("draft"):
             return None
         try:
-            data = ReleaseData.model_validate(entry)
+            data = ReleaseData.model_validate_json(json.dumps(entry))  # as text: it sees half characters
             version = parse_tag(data.tag_name)
         except ValidationError as error:
             problem = error.errors()[0]
-            self._skip(entry, ".".join(map(str, problem["loc"])) + ": " + problem["msg"])
+            self._skip(entry, ": ".join([*map(str, problem["loc"]), problem["msg"]]))
             return None
         except InvalidVersion:
             self._skip(entry, "its tag names no version")
@@ -207,7 +207,7 @@ class HttpProvider(ReleaseProvider):
         )
 
     def _skip(self, entry: Any, reason: str) -> None:
-        tag = str(entry.get("tag_name") if isinstance(entry, dict) else entry)[:100]
+        tag = ascii(entry.get("tag_name") if isinstance(entry, dict) else entry)[:100]
         if tag not in self._skipped and len(self._skipped) < PAGE * PAGES:
             self._skipped.add(tag)
             log.warning("release skipped", tag=tag, reason=reason)
