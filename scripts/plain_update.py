@@ -17,9 +17,9 @@ from tests.support.tools import run
 
 REPOSITORY = Path(__file__).parents[1]
 STATIC = REPOSITORY / "template/{=package_dir=}/{% if has_web and not has_frontend %}static{% endif %}"
-FILES = {"update.js": "{% if has_update %}update.js{% endif %}", "update.css": "{% if has_update %}update.css{% endif %}"}
+FILES = {name: f"{{% if has_update %}}{name}{{% endif %}}" for name in ("update.js", "update.css")}
 ANSWERS: dict[str, Any] = {"targets": ["docker"], "frontend": True, "auto_update": True}
-HEADER = "// Updates on the page: a badge at the version, a banner, the tab \"Updates\", and what is seen during a restart.\n"
+HEADER = "// Updates on the page: badge, banner, the tab for them, and what is seen while the server restarts.\n"
 
 
 def make(project: Path) -> dict[str, str]:

@@ -124,10 +124,9 @@ function readRelease(fields: Fields): Release {
   };
 }
 
-/** An entry of the history says `to_version` where the last update says `version`. */
 function readEntry(fields: Fields): HistoryEntry {
   return {
-    version: fields.optional("version", () => fields.text("version")) ?? fields.text("to_version"),
+    version: fields.text("version"),
     fromVersion: fields.text("from_version"),
     outcome: fields.oneOf("outcome", OUTCOMES),
     at: fields.text("at"),

@@ -162,6 +162,10 @@ export function makePanel(actions: Actions): Panel {
   const later = button("On next start", apply("next_start"), { id: "update-later" });
   const check = button("Check now", () => void attempt(actions.check), { id: "update-check" });
 
+  const releases = link("", "All releases");
+  releases.classList.add("update-link");
+  releases.id = "update-releases";
+
   const notes = section("What is new", make("div", { class: "update-notes", id: "update-notes" }));
   const notesBody = notes.element.lastElementChild ?? notes.element;
   const commands = make("div", { id: "update-commands" });
@@ -182,7 +186,7 @@ export function makePanel(actions: Actions): Panel {
       make("div", { role: "status" }, state, detail),
       failure,
       download,
-      make("p", { class: "update-buttons" }, now, later, check),
+      make("p", { class: "update-buttons" }, now, later, check, releases),
     ),
     notes.element,
     docker,
@@ -241,6 +245,8 @@ export function makePanel(actions: Actions): Panel {
     now.hidden = !offered;
     later.hidden = !offered || status.onNextStart === release.version;
     check.disabled = busy;
+    releases.hidden = status.releasesUrl === null;
+    releases.href = status.releasesUrl ?? "";
     download.hidden = status.state !== "downloading";
     if (progress && progress.total > 0) {
       bar.max = progress.total;
