@@ -1,4 +1,4 @@
-"""Make update.js and update.css of the plain page from the TypeScript of the other: both pages do the same.
+"""Make update.js of the plain page from the TypeScript of the other: both pages do the same.
 
 Run it as `python -m scripts.plain_update` after changing frontend/src/update. It needs npm's packages.
 """
@@ -16,14 +16,17 @@ import copier
 from tests.support.tools import run
 
 REPOSITORY = Path(__file__).parents[1]
-STATIC = REPOSITORY / "template/{=package_dir=}/{% if has_web and not has_frontend %}static{% endif %}"
-FILES = {name: f"{{% if has_update %}}{name}{{% endif %}}" for name in ("update.js", "update.css")}
+FILE = REPOSITORY.joinpath(
+    "template/{=package_dir=}",
+    "{% if has_web and not has_frontend %}static{% endif %}",
+    "{% if has_update %}update.js{% endif %}",
+)
 ANSWERS: dict[str, Any] = {"targets": ["docker"], "frontend": True, "auto_update": True}
 HEADER = "// Updates on the page: badge, banner, the tab for them, and what is seen while the server restarts.\n"
 
 
-def make(project: Path) -> dict[str, str]:
-    """Give both files, made in a project with a frontend whose packages are installed."""
+def make(project: Path) -> str:
+    """Give the file, made in a project with a frontend whose packages are installed."""
     npm = project / "scripts/npm.sh"
     build = project / "frontend/dist-update"
     entry = "src/update/index.ts"
@@ -33,8 +36,7 @@ def make(project: Path) -> dict[str, str]:
     text = re.sub(r'^(import "\./update\.css";|//#(end)?region.*|// src/update/.*)\n', "", text, flags=re.MULTILINE)
     script.write_text(HEADER + text, encoding="utf-8")
     run([npm, "exec", "--", "prettier", "--log-level", "warn", "--ignore-path", "/dev/null", "--write", script])
-    style = project / "frontend/src/update/update.css"
-    return {"update.js": script.read_text(encoding="utf-8"), "update.css": style.read_text(encoding="utf-8")}
+    return script.read_text(encoding="utf-8")
 
 
 def main() -> None:
@@ -43,8 +45,7 @@ def main() -> None:
         project = Path(name) / "project"
         copier.run_copy(str(REPOSITORY), project, data=ANSWERS, defaults=True, quiet=True, vcs_ref="HEAD")
         run([project / "scripts/npm.sh", "install"])
-        for file, text in make(project).items():
-            (STATIC / FILES[file]).write_text(text, encoding="utf-8")
+        FILE.write_text(make(project), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def open_in_state(page: Page, app: App, status: str) -> None:
 def test_shows_what_the_server_says(app: App, page: Page, messages: list[str]) -> None:
     info = app.get("/system/info")
     page.goto(app.url)
-    expect(page.get_by_role("status")).to_contain_text("Ready")
+    expect(page.get_by_role("tabpanel", name="Status").get_by_role("status")).to_contain_text("Ready")
     expect(page.get_by_role("heading", level=1)).to_have_text(NAME)
     expect(page).to_have_title(NAME)
     for name in ("version", "python", "platform"):

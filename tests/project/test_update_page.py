@@ -228,8 +228,9 @@ def make_server(page: Page, static: Path) -> Server:
 
 
 def test_the_plain_page_is_made_of_the_other(built: Path, plain: Path) -> None:
-    for name, text in plain_update.make(built).items():
-        assert (plain / name).read_text(encoding="utf-8") == text, "run: python -m scripts.plain_update"
+    made = plain_update.make(built)
+    assert (plain / "update.js").read_text(encoding="utf-8") == made, "run: python -m scripts.plain_update"
+    assert (plain / "update.css").read_bytes() == (built / "frontend/src/update/update.css").read_bytes()
 
 
 EVERY_STATE = [*STATES, "restarting", "status-tab"]

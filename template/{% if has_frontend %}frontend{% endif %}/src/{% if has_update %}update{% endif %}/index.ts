@@ -1,9 +1,7 @@
-/**
- * Updates on the page: a badge at the version, a banner, the tab "Updates", and what is seen during a restart.
- *
- * `startUpdates()` adds all of it to a page that has a `<main>` and an element with the id `version`, and is told by the
- * server what there is to show. The colours are those of the page's own style sheet.
- */
+/** Updates on the page: a badge at the version, a banner, the tab "Updates", and what is seen during a restart. */
+
+// `startUpdates()` adds all of it to a page that has a `<main>` and an element with the id `version`, and is told by the
+// server what there is to show. The colours are those of the page's own style sheet.
 
 import "./update.css";
 

@@ -1,9 +1,7 @@
-/**
- * Shows Markdown of strangers: headings, lists, quotes, code, emphasis and links become elements, all else stays text.
- *
- * Nothing here can become HTML: elements are made one by one, from a short list, with text in them. A link leads to the
- * web only. An image becomes a link, so that reading notes tells no other host about it.
- */
+/** Shows Markdown of strangers: headings, lists, quotes, code, emphasis and links become elements, all else is text. */
+
+// Nothing here can become HTML: elements are made one by one, from a short list, with text in them. A link leads to the
+// web only. An image becomes a link, so that reading notes tells no other host about it.
 
 import { webAddress } from "./api.ts";
 import { link, make } from "./elements.ts";
