@@ -23,7 +23,7 @@ demo: python ## copy, check, build and start a project with every target (DEMO_S
 	@$(PYTHON) scripts/demo.py
 
 .PHONY: demo-gitea
-demo-gitea: python ## the workflows at work: a Gitea and a runner, and a project with every target pushed to it
+demo-gitea: python ## a release: a Gitea and a runner, a project with every target pushed to it, and its tag (DEMO_SECONDS=30)
 	@$(RUN) python -m scripts.demo_gitea
 
 .PHONY: test

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from bench import bundles
 from bench.copying import committed, compare_combinations, compare_copies
 from bench.images import compare_builds
 from bench.measure import Table, machine
@@ -26,7 +27,8 @@ def main() -> int:
         "parts",
         nargs="*",
         metavar="PART",
-        help="copies, combinations, images, windows-dependencies, windows-installer (default: all)",
+        help="copies, combinations, images, bundle-start, bundle-again, windows-dependencies, windows-installer "
+        "(default: all)",
     )
     parser.add_argument("--runs", type=int, default=9, help="runs of each program (default: %(default)s)")
     parser.add_argument("--all", action="store_true", help="every combination of answers, not a sample: minutes")
@@ -38,6 +40,8 @@ def main() -> int:
             "copies": lambda template: compare_copies(template, scratch, arguments.runs),
             "combinations": lambda template: compare_combinations(template, scratch, combinations(arguments.all)),
             "images": lambda template: compare_builds(template, scratch, min(arguments.runs, 3)),
+            "bundle-start": lambda template: bundles.compare_starts(template, scratch, arguments.runs),
+            "bundle-again": lambda template: bundles.compare_builds(template, scratch, min(arguments.runs, 3)),
             "windows-dependencies": lambda template: compare_dependencies(template, scratch, min(arguments.runs, 3)),
             "windows-installer": lambda template: compare_sizes(template, scratch),
         }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import bundles
 from bench.copying import committed, compare_combinations, compare_copies
 from bench.measure import Table, Times, row, size_row
 from bench.windows import compare_dependencies, compare_sizes
@@ -30,6 +31,20 @@ def test_a_copy_takes_a_second_at_most_and_is_worth_it(packed: Path, tmp_path: P
 def test_every_combination_is_rendered_in_time(packed: Path, tmp_path: Path) -> None:
     table = compare_combinations(packed, tmp_path, [*subsets(), *pairwise(), *sampled_combinations(12)])
     assert all(row.kept is not False for row in table.rows), table.markdown()
+
+
+@pytest.mark.usefixtures("long")
+@pytest.mark.slow
+def test_a_linux_bundle_starts_sooner_than_what_pyinstaller_makes(packed: Path, tmp_path: Path) -> None:
+    table = bundles.compare_starts(packed, tmp_path, runs=9)
+    assert table.rows[0].kept, table.markdown()
+
+
+@pytest.mark.usefixtures("long")
+@pytest.mark.slow
+def test_a_linux_bundle_is_built_again_at_once(packed: Path, tmp_path: Path) -> None:
+    table = bundles.compare_builds(packed, tmp_path, runs=1)
+    assert table.rows[0].kept, table.markdown()
 
 
 @pytest.mark.usefixtures("long")

@@ -22,6 +22,7 @@ from tests.answers import answers_for
 from tests.conftest import Render, git
 from tests.support.docker import Docker
 from tests.support.projects import App, free_port, newcomer
+from tests.support.pythons import archive
 from tests.support.tools import run, uv
 
 pytestmark = pytest.mark.slow
@@ -287,6 +288,47 @@ assert importlib.metadata.version("pillow")
     run([folder / "python/bin/python3", "-I", "-B", "-c", code])
 
 
+@pytest.mark.usefixtures("long")
+def test_a_python_that_is_given(app: Bundled, tmp_path: Path) -> None:
+    own = app.clone(tmp_path / "own")
+    run(["tar", "-xzf", archive("3.13"), "-C", tmp_path])
+    own.build("--version", VERSION, "--python", tmp_path / "python")
+    shutil.rmtree(tmp_path / "python")
+    root = unpack(own.root / f"dist/{SLUG}-v{VERSION}-linux-x64.tar.gz", tmp_path / "unpacked")
+    with started(root) as server:
+        assert server.wait()["version"] == VERSION
+
+
+@pytest.mark.usefixtures("long")
+def test_with_this_machines_python_it_says_that_it_stays_here(app: Bundled, tmp_path: Path) -> None:
+    said = app.build("--version", "1.0", "--python", "this-machine", "--output", tmp_path / "out").stderr
+    (remark,) = (line for line in said.splitlines() if line.startswith("bundle: "))
+    assert "of this machine and stays on it: it is for a look, not for others" in remark
+    root = unpack(tmp_path / f"out/{SLUG}-v1.0-linux-x64.tar.gz", tmp_path / "unpacked")
+    python = root / "versions/1.0/python/bin/python3"
+    assert python.is_symlink()
+    assert str(python.readlink()) in remark
+    with started(root) as server:
+        assert server.wait()["version"] == "1.0"
+
+
+@pytest.mark.usefixtures("long")
+@pytest.mark.parametrize("minor", ["3.11", "3.12", "3.14"])
+def test_the_other_pythons(minor: str, render: Render, environment: dict[str, str], tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(render(answers_for(["desktop"], frontend=False, python_version=minor)), project)
+    other = Bundled(project, environment)
+    other.lock()
+    other.commit()
+    other.build("--version", "1.0")
+    root = unpack(project / f"dist/{SLUG}-v1.0-linux-x64.tar.gz", tmp_path / "unpacked")
+    site = root / f"versions/1.0/python/lib/python{minor}/site-packages"
+    assert list(site.glob(f"fastapi/__pycache__/__init__.cpython-{minor.replace('.', '')}.pyc"))
+    with started(root) as server:
+        assert server.wait()["version"] == "1.0"
+        assert server.json("/system/info")["python"].startswith(f"{minor}.")
+
+
 # Again, elsewhere, side by side, interrupted ##########################################################################
 
 
@@ -385,6 +427,10 @@ def other_python(project: Bundled) -> None:
     project.lock()
 
 
+def wants_tkinter(project: Bundled) -> None:
+    project.change("pyproject.toml", "tkinter = false", "tkinter = true")
+
+
 def from_a_folder(project: Bundled) -> None:
     (project.root / "vendor/local").mkdir(parents=True)
     (project.root / "vendor/local/pyproject.toml").write_text('[project]\nname = "local-thing"\nversion = "1"\n')
@@ -433,6 +479,12 @@ def nothing(_project: Bundled) -> None:
         (failing_hook, [], {}, "build-local.sh failed: no cake left"),
         (silent_app, [], {}, "The bundle does not start: the app ended with"),
         (nothing, ["--python", "."], {}, "there is no Python 3.13 with bin/python3.13"),
+        (
+            wants_tkinter,
+            [],
+            {},
+            "has no tkinter, which pyproject.toml asks for ([tool.*.desktop]): name one that has it",
+        ),
         (nothing, ["--wat"], {}, "'--wat' is not known (see --help)"),
         (nothing, ["--python"], {}, "--python needs a value"),
         (nothing, [], {"SOURCE_DATE_EPOCH": "today"}, "seconds since 1970 are expected"),

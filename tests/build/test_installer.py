@@ -5,14 +5,10 @@ What is installed is a tiny app in the layout of the real one (tests/support/win
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
 
 import pytest
@@ -22,122 +18,11 @@ from tests.conftest import Render, git
 from tests.support import windows_app, windows_pythons, wine
 from tests.support.packages import require_apt
 from tests.support.projects import FOREIGN
-from tests.support.tools import made_once, run, uv
+from tests.support.tools import run, uv
+from tests.support.windows_app import ANSWERS, KEY, ROOT, SHORTCUTS, App, content, is_built, shortcuts
 from tests.support.wine import Windows, wait_until
 
 pytestmark = pytest.mark.slow
-
-NAME = 'Größe & "Co" $X 🚀'
-ANSWERS = {"project_name": NAME, "targets": ["desktop"], "project_slug": "tiny", "package_name": "tiny"}
-LINK = "Tiny Größe.lnk"
-KEY = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\tiny"
-HOME = PureWindowsPath(r"C:\users\root")
-SHORTCUTS = {
-    "start menu": HOME / r"AppData\Roaming\Microsoft\Windows\Start Menu\Programs" / LINK,
-    "desktop": HOME / "Desktop" / LINK,
-    "autostart": HOME / r"AppData\Roaming\Microsoft\Windows\Start Menu\Programs\StartUp" / LINK,
-}
-ROOT = PureWindowsPath(r"C:\my apps\tiny ü")
-Files = dict[str, tuple[int, bytes]]
-
-
-@pytest.fixture(scope="session")
-def machine() -> Iterator[Path]:
-    with wine.wine() as root:
-        yield root
-
-
-@pytest.fixture
-def windows(machine: Path) -> Iterator[Windows]:
-    with wine.windows(machine) as one:
-        yield one
-
-
-@pytest.fixture(scope="session")
-def project(render: Render) -> Path:
-    return render(ANSWERS)
-
-
-@pytest.fixture(scope="session")
-def builds(project: Path, session_folder: Path) -> Path:
-    """Give a folder with tree-1.0, tree-2.0 and the installers made from them, for reading."""
-
-    def make(folder: Path) -> None:
-        for version in ("1.0", "2.0"):
-            tree = folder / f"tree-{version}"
-            windows_app.make_tree(project, tree, version, extra=f"only in {version}.txt")
-            windows_app.make_setup(project, tree, folder / f"tiny-v{version}-setup.exe", version, NAME)
-
-    return made_once(session_folder / "tiny", make)
-
-
-@dataclass(frozen=True)
-class App:
-    """An app in a folder of a Windows."""
-
-    windows: Windows
-    root: PureWindowsPath = ROOT
-
-    @property
-    def folder(self) -> Path:
-        return self.windows.path(self.root)
-
-    def read(self, name: str) -> list[str]:
-        path = self.folder / name
-        return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-
-    def write(self, name: str, *lines: str) -> None:
-        (self.folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
-
-    @property
-    def versions(self) -> set[str]:
-        return {path.name for path in (self.folder / "versions").iterdir()}
-
-    @property
-    def events(self) -> list[str]:
-        return self.read("data/events.txt")
-
-    def start(self, *arguments: str, **env: str) -> None:
-        self.windows.start("wscript", str(self.root / "start-hidden.vbs"), *arguments, env=env)
-
-    def health(self) -> dict[str, object]:
-        with suppress(OSError, ValueError):
-            url = json.loads((self.folder / "data/instance.json").read_text(encoding="utf-8"))["url"]
-            with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310
-                found: dict[str, object] = json.load(answer)
-                return found
-        return {}
-
-    def wait_for(self, version: str, timeout: float = 60) -> None:
-        """Wait until this version answers and is no longer on trial."""
-
-        def is_up() -> bool:
-            return self.health().get("version") == version and not (self.folder / "trial").exists()
-
-        try:
-            wait_until(is_up, f"{version} answers", timeout)
-        except AssertionError as error:
-            state = {
-                name: self.read(name) for name in ("current", "trial", "failed", "data/events.txt", "logs/tiny.log")
-            }
-            raise AssertionError(f"{error}; it is so: {state}") from None
-
-    def post(self, what: str) -> None:
-        url = json.loads((self.folder / "data/instance.json").read_text(encoding="utf-8"))["url"]
-        request = urllib.request.Request(f"{url}/{what}", method="POST")  # noqa: S310
-        urllib.request.urlopen(request, timeout=5).close()  # noqa: S310
-
-    def stop(self) -> None:
-        """End the app and its launcher."""
-        self.post("stop")
-        self.windows.settle()
-
-    def add(self, version: str, behaviour: str) -> None:
-        """Put a version beside the others, as an update does."""
-        (old, *_) = (self.folder / "versions").iterdir()
-        new = self.folder / "versions" / version
-        shutil.copytree(old, new)
-        windows_app.change_version(new, version, behaviour)
 
 
 @pytest.fixture
@@ -159,29 +44,6 @@ def portable(windows: Windows, builds: Path) -> App:
     app = App(windows)
     shutil.copytree(builds / "tree-1.0", app.folder)
     return app
-
-
-def content(folder: Path) -> Files:
-    return {
-        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
-def names_and_bytes(folder: Path) -> dict[str, bytes]:
-    return {name: data for name, (_, data) in content(folder).items()}
-
-
-def is_built(app: App, folder: str, builds: Path, version: str) -> bool:
-    """Tell whether a version's folder holds exactly what its build has."""
-    return names_and_bytes(app.folder / "versions" / folder) == names_and_bytes(
-        builds / f"tree-{version}/versions/{version}"
-    )
-
-
-def shortcuts(windows: Windows) -> set[str]:
-    return {name for name, path in SHORTCUTS.items() if windows.path(path).exists()}
 
 
 # The installer
@@ -250,6 +112,12 @@ def test_update_while_it_runs_the_same_again_and_back(
     assert app.versions == {"1.0", "2.0.r2"}
     assert is_built(app, "1.0", builds, "1.0")
     assert not (app.folder / "failed").exists()
+
+    windows.run(str(ROOT / "uninstall.exe"), "/S")
+    windows.settle()
+    assert {path.name for path in app.folder.iterdir()} == {"data", "logs"}
+    assert windows.registry(KEY) == {}
+    assert shortcuts(windows) == set()
 
 
 def test_an_app_that_cannot_be_stopped_runs_on(windows: Windows, setup: Callable[..., str], builds: Path) -> None:
@@ -373,12 +241,17 @@ def test_the_default_app(windows: Windows, render: Render, tmp_path: Path) -> No
         ("crash", "start-hidden.vbs"),
         ("hang", "start-hidden.vbs"),
         ("started", "start-hidden.vbs"),
+        ("stuck", "start-hidden.vbs"),
         ("crash", "tiny.cmd"),
         ("started", "tiny.cmd"),
+        ("stuck", "tiny.cmd"),
     ],
 )
 def test_a_version_that_does_not_prove_itself(behaviour: str, launcher: str, portable: App) -> None:
     portable.add("1.5", behaviour)
+    if behaviour == "stuck":  # its interpreter does not get as far as to start.py
+        early = portable.folder / "versions/1.5/python/Lib/site-packages/sitecustomize.py"
+        early.write_text("import time\ntime.sleep(600)\n")
     portable.write("current", "1.5")
     portable.write("trial", "1.5", "1.0", *(["started"] if behaviour == "started" else []))
     program = ["wscript"] if launcher.endswith(".vbs") else ["cmd", "/c"]
@@ -386,7 +259,10 @@ def test_a_version_that_does_not_prove_itself(behaviour: str, launcher: str, por
     portable.wait_for("1.0")
     assert portable.read("current") == ["1.0"]
     assert portable.read("failed") == ["1.5"]
-    assert portable.events == ["1.0 start"] if behaviour == "started" else ["1.5 start", "1.0 start"]
+    begun = [] if behaviour in ("started", "stuck") else ["1.5 start"]
+    assert portable.events == [*begun, "1.0 start"]
+    # Nothing of 1.5 still runs, or its files could not be removed.
+    portable.windows.run("cmd", "/c", "rd", "/s", "/q", str(portable.root / "versions/1.5"))
 
 
 def test_a_version_that_proves_itself_and_restarts(portable: App) -> None:
@@ -418,11 +294,11 @@ def test_a_second_start_during_a_trial_does_not_judge_it(portable: App) -> None:
 
 @pytest.mark.parametrize("launcher", ["start-hidden.vbs", "tiny.cmd"])
 def test_a_damaged_current(launcher: str, portable: App) -> None:
-    """The newest version is started; the console takes the one that was installed last."""
-    if launcher == "start-hidden.vbs":
-        portable.add("1.9", "good")
-        portable.add("1.10rc1", "good")
-    portable.add("1.10", "good")
+    """The newest version is started: by its number, whenever it was installed."""
+    for version in ("1.9", "1.10.dev3", "1.10a2", "1.10rc1", "1.10", "1.10rc2", "1.8.post1"):
+        portable.add(version, "good")
+    portable.add("1.11", "crash")
+    portable.write("failed", "1.11")
     portable.add(".1.11.partial", "good")
     shutil.rmtree(portable.folder / "versions/1.0")
     program = ["wscript"] if launcher == "start-hidden.vbs" else ["cmd", "/c"]
@@ -464,17 +340,33 @@ def test_a_message_where_nothing_can_be_started(machine: Path, render: Render) -
         assert launcher.poll() is None, "it waits until somebody has read it"
 
 
-def test_a_source_checkout(windows: Windows, project: Path, builds: Path) -> None:
+def test_a_source_checkout(windows: Windows, tiny_project: Path, builds: Path) -> None:
     """With the virtual environment's interpreter, here one that finds the package by itself."""
     checkout = App(windows, PureWindowsPath(r"C:\my projects\tiny ü"))
     windows_folder = checkout.folder / "scripts/windows"
     windows_folder.mkdir(parents=True)
-    shutil.copy(project / "scripts/windows/start-hidden.vbs", windows_folder)
+    shutil.copy(tiny_project / "scripts/windows/start-hidden.vbs", windows_folder)
     (checkout.folder / "pyproject.toml").touch()
     python = checkout.folder / ".venv/Scripts"
     shutil.copytree(builds / "tree-1.0/versions/1.0/python", python)
     shutil.copytree(builds / "tree-1.0/versions/1.0/app", checkout.folder / ".venv/app")
     data = {"TINY_DATA_DIR": str(checkout.root / "data")}
     windows.start("wscript", str(checkout.root / "scripts/windows/start-hidden.vbs"), env=data)
+    checkout.wait_for("1.0")
+    assert checkout.read("build/tiny.log")[0] == "running 1.0"
+
+
+def test_a_source_checkout_with_the_python_of_the_path(windows: Windows, tiny_project: Path, builds: Path) -> None:
+    checkout = App(windows, PureWindowsPath(r"C:\my projects\tiny ü"))
+    windows_folder = checkout.folder / "scripts/windows"
+    windows_folder.mkdir(parents=True)
+    shutil.copy(tiny_project / "scripts/windows/start-hidden.vbs", windows_folder)
+    (checkout.folder / "pyproject.toml").touch()
+    shutil.copytree(builds / "tree-1.0/versions/1.0/app", checkout.folder / "src")
+    python = windows.path(r"C:\python")
+    shutil.copytree(builds / "tree-1.0/versions/1.0/python", python)
+    (python / "python313._pth").unlink()  # it would keep PYTHONPATH out, as no installed Python does
+    environment = {"TINY_DATA_DIR": str(checkout.root / "data"), "WINEPATH": r"C:\python"}
+    windows.start("wscript", str(checkout.root / "scripts/windows/start-hidden.vbs"), env=environment)
     checkout.wait_for("1.0")
     assert checkout.read("build/tiny.log")[0] == "running 1.0"

@@ -19,6 +19,7 @@ from tests.support import windows_pythons
 from tests.support.packages import require_apt
 from tests.support.projects import FOREIGN
 from tests.support.tools import run, uv
+from tests.support.windows_desktop import desktop
 from tests.support.wine import Windows, wait_until, windows, wine
 
 pytestmark = pytest.mark.slow
@@ -46,13 +47,11 @@ def archive(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class App:
-    """The app unpacked in a Windows of its own."""
+    """The app in a folder of a Windows, with any free port."""
 
-    def __init__(self, machine: Windows, archive: Path) -> None:
+    def __init__(self, machine: Windows, root: str = ROOT) -> None:
         self.machine = machine
-        self.root = machine.path(ROOT)
-        with zipfile.ZipFile(archive) as content:
-            content.extractall(self.root.parent)
+        self.root = machine.path(root)
         (self.root / "data").mkdir()
         (self.root / "data/settings.toml").write_text("port = 0\n")
 
@@ -94,7 +93,9 @@ class App:
 @pytest.fixture
 def app(archive: Path) -> Iterator[App]:
     with wine() as root, windows(root) as machine:
-        yield App(machine, archive)
+        with zipfile.ZipFile(archive) as content:
+            content.extractall(machine.path(ROOT).parent)
+        yield App(machine)
 
 
 def test_one_app_for_each_data_folder(app: App) -> None:
@@ -131,3 +132,22 @@ def test_it_proves_itself_and_starts_itself_again(app: App) -> None:
     app.request("/restart", "POST")
     app.serves(besides=pid)
     assert app.say("--stop").strip() == f"{NAME} has ended"
+
+
+def test_a_person_installs_it(archive: Path) -> None:
+    """With the installer's windows, up to the page in the browser, at a path that Windows proposes."""
+    with wine() as root, desktop(root) as person:
+        shutil.copy(archive.with_name("sample-v1.2.3-setup.exe"), person.windows.files)
+        person.walk_to_folder_page("sample-v1.2.3-setup.exe", NAME)
+        person.picture("installer-folder")
+        person.click("Next >")
+        person.reads("Choose Components")
+        person.picture("installer-components")
+        person.click("Install")
+        person.reads(f"Completing {NAME} Setup")
+        person.picture("installer-finish")
+        installed = App(person.windows, r"C:\users\root\AppData\Local\Programs\sample")
+        person.click("Finish")
+        installed.serves()
+        wait_until(person.pages, "the browser has the page")
+        assert person.pages() == [f"{installed.instance()['url']}/"]

@@ -9,12 +9,29 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import urllib.request
 import zipfile
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
 
 from tests.support import windows_pythons
 from tests.support.packages import require_apt
 from tests.support.tools import run
+from tests.support.wine import Windows, wait_until
+
+NAME = 'Größe & "Co" $X 🚀'
+ANSWERS = {"project_name": NAME, "targets": ["desktop"], "project_slug": "tiny", "package_name": "tiny"}
+LINK = "Tiny Größe.lnk"
+KEY = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\tiny"
+HOME = PureWindowsPath(r"C:\users\root")
+SHORTCUTS = {
+    "start menu": HOME / r"AppData\Roaming\Microsoft\Windows\Start Menu\Programs" / LINK,
+    "desktop": HOME / "Desktop" / LINK,
+    "autostart": HOME / r"AppData\Roaming\Microsoft\Windows\Start Menu\Programs\StartUp" / LINK,
+}
+ROOT = PureWindowsPath(r"C:\my apps\tiny ü")
+Files = dict[str, tuple[int, bytes]]
 
 # All that the app imports; without OpenSSL, SQLite and others an installer is made in half the time.
 NEEDED = (
@@ -35,7 +52,7 @@ work, tree, output = map(pathlib.Path, sys.argv[1:4])
 windows_installer.make(work, tree, output, json.loads(sys.argv[4]))
 """
 APP = """
-import http.server, json, os, sys, threading, time, urllib.request
+import http.server, json, os, sys, threading, time, urllib.request, webbrowser
 from pathlib import Path
 
 VERSION, BEHAVIOUR = {version!r}, {behaviour!r}
@@ -69,6 +86,7 @@ if "--stop" in sys.argv:
     sys.exit()
 if found:
     note("open" if "--open" in sys.argv else "second")
+    webbrowser.open(found["url"])
     sys.exit()
 note("start" + (" --open" if "--open" in sys.argv else ""))
 print("running", VERSION, flush=True)
@@ -98,6 +116,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 url = f"http://127.0.0.1:{{server.server_port}}"
 instance.write_text(json.dumps({{"pid": os.getpid(), "url": url, "version": VERSION, "token": "secret"}}))
+if "--open" in sys.argv:
+    threading.Timer(0.2, webbrowser.open, [url]).start()
 server.serve_forever()
 instance.unlink()
 note("end")
@@ -172,3 +192,96 @@ def icon() -> bytes:
     image = header + bytes(24) + b"\xc0\x60\x20\xff" * side * side + bytes(side * 4)
     entry = bytes([side, side, 0, 0, 1, 0, 32, 0]) + len(image).to_bytes(4, "little") + (22).to_bytes(4, "little")
     return b"\0\0\1\0\1\0" + entry + image
+
+
+@dataclass(frozen=True)
+class App:
+    """An app in a folder of a Windows."""
+
+    windows: Windows
+    root: PureWindowsPath = ROOT
+
+    @property
+    def folder(self) -> Path:
+        return self.windows.path(self.root)
+
+    def read(self, name: str) -> list[str]:
+        path = self.folder / name
+        return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+
+    def write(self, name: str, *lines: str) -> None:
+        (self.folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+
+    @property
+    def versions(self) -> set[str]:
+        return {path.name for path in (self.folder / "versions").iterdir()}
+
+    @property
+    def events(self) -> list[str]:
+        return self.read("data/events.txt")
+
+    @property
+    def url(self) -> str:
+        return str(json.loads((self.folder / "data/instance.json").read_text(encoding="utf-8"))["url"])
+
+    def start(self, *arguments: str, **env: str) -> None:
+        self.windows.start("wscript", str(self.root / "start-hidden.vbs"), *arguments, env=env)
+
+    def health(self) -> dict[str, object]:
+        with suppress(OSError, ValueError), urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:  # noqa: S310
+            found: dict[str, object] = json.load(answer)
+            return found
+        return {}
+
+    def wait_for(self, version: str, timeout: float = 60) -> None:
+        """Wait until this version answers and is no longer on trial."""
+
+        def is_up() -> bool:
+            return self.health().get("version") == version and not (self.folder / "trial").exists()
+
+        try:
+            wait_until(is_up, f"{version} answers", timeout)
+        except AssertionError as error:
+            state = {
+                name: self.read(name) for name in ("current", "trial", "failed", "data/events.txt", "logs/tiny.log")
+            }
+            raise AssertionError(f"{error}; it is so: {state}") from None
+
+    def post(self, what: str) -> None:
+        request = urllib.request.Request(f"{self.url}/{what}", method="POST")  # noqa: S310
+        urllib.request.urlopen(request, timeout=5).close()  # noqa: S310
+
+    def stop(self) -> None:
+        """End the app and its launcher."""
+        self.post("stop")
+        self.windows.settle()
+
+    def add(self, version: str, behaviour: str) -> None:
+        """Put a version beside the others, as an update does."""
+        (old, *_) = (self.folder / "versions").iterdir()
+        new = self.folder / "versions" / version
+        shutil.copytree(old, new)
+        change_version(new, version, behaviour)
+
+
+def content(folder: Path) -> Files:
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def names_and_bytes(folder: Path) -> dict[str, bytes]:
+    return {name: data for name, (_, data) in content(folder).items()}
+
+
+def is_built(app: App, folder: str, builds: Path, version: str) -> bool:
+    """Tell whether a version's folder holds exactly what its build has."""
+    return names_and_bytes(app.folder / "versions" / folder) == names_and_bytes(
+        builds / f"tree-{version}/versions/{version}"
+    )
+
+
+def shortcuts(windows: Windows) -> set[str]:
+    return {name for name, path in SHORTCUTS.items() if windows.path(path).exists()}

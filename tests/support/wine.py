@@ -13,7 +13,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -76,7 +76,7 @@ class Windows:
         with tempfile.TemporaryFile() as output:  # a pipe would be open until the last of them ends
             try:
                 result = subprocess.run(
-                    self._wine(words, cwd, env),
+                    self.wine_command(*words, cwd=cwd, env=env),
                     check=False,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
@@ -99,11 +99,17 @@ class Windows:
     ) -> subprocess.Popen[bytes]:
         """Start a Windows program and leave it alone; it ends with this Windows."""
         nowhere = subprocess.DEVNULL
-        return subprocess.Popen(self._wine(words, cwd, env), stdin=nowhere, stdout=nowhere, stderr=nowhere)
+        return subprocess.Popen(
+            self.wine_command(*words, cwd=cwd, env=env), stdin=nowhere, stdout=nowhere, stderr=nowhere
+        )
 
-    def _wine(
-        self, words: Sequence[str | PureWindowsPath], cwd: str | PureWindowsPath, env: dict[str, str] | None
+    def wine_command(
+        self,
+        *words: str | PureWindowsPath,
+        cwd: str | PureWindowsPath = "C:\\",
+        env: dict[str, str] | None = None,
     ) -> list[str]:
+        """Give the command that runs a Windows program in there."""
         folder = self.prefix.joinpath("drive_c", *PureWindowsPath(cwd).parts[1:])
         script = 'cd "$0" && exec wine "$@"'
         return self.command("sh", "-c", script, str(folder), *map(str, words), env=env)

@@ -41,6 +41,8 @@ goto plain
 set "locked=1"
 if defined started goto go_back
 >>trial echo started
+rem With the interpreter of the version before, which ends one that hangs: see start.py.
+if defined previous set "python=versions\%previous%\python\python.exe"
 rem One line: this file may be another one by the time the app ends.
 "%python%" -B "versions\%version%\start.py" %* & call set "code=%%errorlevel%%" & call :look
 exit /b 0
@@ -71,21 +73,58 @@ exit /b %code%
 echo No version in "%cd%\versions" can be started. Install it again. 1>&2
 exit /b 1
 
-rem The version that current names, else the one that came last of those that can be started and did not fail.
+rem The version that current names, else the newest that can be started; one that failed only where there is no other.
 :find_version
 set "version="
 if exist current for /f "usebackq delims=" %%V in ("current") do if not defined version set "version=%%V"
 call :check version
 if defined version exit /b 0
 if exist failed for /f "usebackq delims=" %%F in ("failed") do set "failed_%%F=1"
-for /f "delims=" %%V in ('dir /b /ad /o:d versions 2^>nul') do if defined failed_%%V call :candidate "%%V"
-for /f "delims=" %%V in ('dir /b /ad /o:d versions 2^>nul') do if not defined failed_%%V call :candidate "%%V"
+set "best="
+for /f "delims=" %%V in ('dir /b /ad versions 2^>nul') do call :candidate "%%V"
 exit /b 0
 
 :candidate
 set "candidate=%~1"
 call :check candidate
-if defined candidate set "version=%candidate%"
+if not defined candidate exit /b 0
+call :sort_key
+if not "x%key%" gtr "x%best%" exit /b 0
+set "best=%key%"
+set "version=%candidate%"
+exit /b 0
+
+rem A text that sorts as versions do: those that failed first, numbers by their value, 1.0rc1 and 1.0.dev1 before 1.0.
+rem Only of letters and digits, for cmd sorts other signs as it likes.
+:sort_key
+setlocal EnableDelayedExpansion
+set "key=1"
+if defined failed_!candidate! set "key=0"
+set "text=!candidate!$"
+set "digits="
+for /l %%I in (0,1,80) do (
+  set "char=!text:~%%I,1!"
+  set "sign=!char!"
+  for %%D in (0 1 2 3 4 5 6 7 8 9) do if "!char!"=="%%D" set "sign="
+  if not defined sign (
+    set "digits=!digits!!char!"
+  ) else (
+    if defined digits (
+      for %%L in (a b r) do if /i "!char!"=="%%L" set "sign=0!char!"
+      set "digits=0000000000!digits!"
+      set "key=!key!!digits:~-10!"
+      set "digits="
+    )
+    if "!char!"=="$" set "sign=1"
+    if "!char!"=="+" set "sign=2"
+    if "!char!"=="-" set "sign=3"
+    if "!char!"=="_" set "sign=3"
+    if "!char!"=="." set "sign=4"
+    if /i "!text:~%%I,4!"==".dev" set "sign=00"
+    set "key=!key!!sign!"
+  )
+)
+endlocal & set "key=%key%"
 exit /b 0
 
 rem The lines of trial: the version, the one before, and anything that says it was started.

@@ -38,7 +38,7 @@ RequestExecutionLevel user
 ManifestDPIAware true
 ManifestSupportedOS all
 AllowSkipFiles off
-BrandingText "${APP_NAME} ${VERSION}"
+BrandingText "${APP_NAME_IN_DIALOGS} ${VERSION}"
 ShowInstDetails nevershow
 ShowUninstDetails nevershow
 
@@ -56,6 +56,7 @@ Var previous ; the version to go back to; empty: none
 Var folder   ; the new version's folder
 Var running  ; a version that runs; empty: none
 Var switched ; 1: the new version is the current one
+Var searched ; the folder that the components were chosen for
 
 ; Pages
 
@@ -63,7 +64,6 @@ Var switched ; 1: the new version is the current one
 !define MUI_UNICON "${ICON}"
 !define MUI_ABORTWARNING
 !define MUI_COMPONENTSPAGE_NODESC
-!define MUI_FINISHPAGE_NOAUTOCLOSE
 !define MUI_FINISHPAGE_RUN ""
 !define MUI_FINISHPAGE_RUN_TEXT "$(START_APP)"
 !define MUI_FINISHPAGE_RUN_FUNCTION StartAndWait
@@ -520,6 +520,14 @@ FunctionEnd
 
 ; Looks for an installation in the folder, and chooses the components: an update keeps the shortcuts that are there.
 Function FindInstallation
+  StrCpy $R0 $INSTDIR "" -1
+  ${If} $R0 == "\" ; NSIS adds it to what it reads from the registry, and people type it
+    StrCpy $INSTDIR $INSTDIR -1
+  ${EndIf}
+  ${If} $searched == $INSTDIR
+    Return ; what was chosen since then stays
+  ${EndIf}
+  StrCpy $searched $INSTDIR
   StrCpy $update 0
   ${If} ${FileExists} "$INSTDIR\${SLUG}.cmd"
   ${AndIf} ${FileExists} "$INSTDIR\versions\*.*"
@@ -537,6 +545,9 @@ Function FindInstallation
       !insertmacro SelectSection ${SECTION_AUTOSTART}
     ${EndIf}
   ${Else}
+    !insertmacro SelectSection ${SECTION_START_MENU}
+    !insertmacro SelectSection ${SECTION_DESKTOP}
+    !insertmacro UnselectSection ${SECTION_AUTOSTART}
     ${GetParameters} $R0
     ClearErrors
     ${GetOptions} $R0 "/NOSTARTMENU" $R1

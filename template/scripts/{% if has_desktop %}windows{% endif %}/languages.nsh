@@ -1,5 +1,6 @@
 ; What the installer itself says; all other texts are NSIS's own. Windows' language decides, English stands for all that are not here.
-; ASCII, so other letters are written ${U+00E4}. $(^Name) is the app's name, $\n a new line.
+; ASCII, so other letters are written ${U+00E4}. $(^Name) is the app's name, $(^NameDA) the same for what
+; takes an & for the mark of a letter, $\n a new line.
 
 !macro Texts LANGUAGE CORE START_MENU DESKTOP AUTOSTART DATA START_APP APP_RUNS APP_WILL_BE_STOPPED APP_NOT_STOPPED FOLDER_NOT_OURS FOLDER_READ_ONLY NOT_WRITTEN NOT_INSTALLED
   !insertmacro MUI_LANGUAGE "${LANGUAGE}"
@@ -26,7 +27,7 @@
   "Desktop shortcut" \
   "Start with Windows" \
   "Data and logs" \
-  "Start $(^Name)" \
+  "Start $(^NameDA)" \
   "$(^Name) is running.$\n$\nYes: stop it and go on$\nNo: go on; the new version starts next time$\nCancel: change nothing" \
   "$(^Name) is running and will be stopped." \
   "$(^Name) could not be stopped. End it and try again." \
@@ -41,7 +42,7 @@
   "Verkn${U+00FC}pfung auf dem Desktop" \
   "Mit Windows starten" \
   "Daten und Protokolle" \
-  "$(^Name) starten" \
+  "$(^NameDA) starten" \
   "$(^Name) l${U+00E4}uft gerade.$\n$\nJa: beenden und fortfahren$\nNein: fortfahren; die neue Version startet beim n${U+00E4}chsten Mal$\nAbbrechen: nichts ${U+00E4}ndern" \
   "$(^Name) l${U+00E4}uft gerade und wird beendet." \
   "$(^Name) lie${U+00DF} sich nicht beenden. Beenden Sie es und versuchen Sie es noch einmal." \
@@ -56,7 +57,7 @@
   "Raccourci sur le bureau" \
   "D${U+00E9}marrer avec Windows" \
   "Donn${U+00E9}es et journaux" \
-  "D${U+00E9}marrer $(^Name)" \
+  "D${U+00E9}marrer $(^NameDA)" \
   "$(^Name) est en cours d'ex${U+00E9}cution.$\n$\nOui : l'arr${U+00EA}ter et continuer$\nNon : continuer ; la nouvelle version d${U+00E9}marrera la prochaine fois$\nAnnuler : ne rien changer" \
   "$(^Name) est en cours d'ex${U+00E9}cution et va ${U+00EA}tre arr${U+00EA}t${U+00E9}." \
   "$(^Name) n'a pas pu ${U+00EA}tre arr${U+00EA}t${U+00E9}. Fermez-le et r${U+00E9}essayez." \
@@ -71,7 +72,7 @@
   "Acceso directo en el escritorio" \
   "Iniciar con Windows" \
   "Datos y registros" \
-  "Iniciar $(^Name)" \
+  "Iniciar $(^NameDA)" \
   "$(^Name) se est${U+00E1} ejecutando.$\n$\nS${U+00ED}: detenerlo y continuar$\nNo: continuar; la nueva versi${U+00F3}n se iniciar${U+00E1} la pr${U+00F3}xima vez$\nCancelar: no cambiar nada" \
   "$(^Name) se est${U+00E1} ejecutando y se detendr${U+00E1}." \
   "No se pudo detener $(^Name). Ci${U+00E9}rrelo e int${U+00E9}ntelo de nuevo." \
@@ -86,7 +87,7 @@
   "Collegamento sul desktop" \
   "Avvia con Windows" \
   "Dati e registri" \
-  "Avvia $(^Name)" \
+  "Avvia $(^NameDA)" \
   "$(^Name) ${U+00E8} in esecuzione.$\n$\nS${U+00EC}: arrestarlo e continuare$\nNo: continuare; la nuova versione si avvier${U+00E0} la prossima volta$\nAnnulla: non cambiare nulla" \
   "$(^Name) ${U+00E8} in esecuzione e verr${U+00E0} arrestato." \
   "Non ${U+00E8} stato possibile arrestare $(^Name). Chiuderlo e riprovare." \
@@ -101,7 +102,7 @@
   "Atalho na ${U+00E1}rea de trabalho" \
   "Iniciar com o Windows" \
   "Dados e registros" \
-  "Iniciar $(^Name)" \
+  "Iniciar $(^NameDA)" \
   "$(^Name) est${U+00E1} em execu${U+00E7}${U+00E3}o.$\n$\nSim: encerrar e continuar$\nN${U+00E3}o: continuar; a nova vers${U+00E3}o ser${U+00E1} iniciada na pr${U+00F3}xima vez$\nCancelar: n${U+00E3}o alterar nada" \
   "$(^Name) est${U+00E1} em execu${U+00E7}${U+00E3}o e ser${U+00E1} encerrado." \
   "N${U+00E3}o foi poss${U+00ED}vel encerrar $(^Name). Feche-o e tente novamente." \
@@ -116,7 +117,7 @@
   "Snelkoppeling op het bureaublad" \
   "Met Windows starten" \
   "Gegevens en logboeken" \
-  "$(^Name) starten" \
+  "$(^NameDA) starten" \
   "$(^Name) is actief.$\n$\nJa: stoppen en doorgaan$\nNee: doorgaan; de nieuwe versie start de volgende keer$\nAnnuleren: niets wijzigen" \
   "$(^Name) is actief en wordt gestopt." \
   "$(^Name) kon niet worden gestopt. Sluit het af en probeer het opnieuw." \
@@ -131,7 +132,7 @@
   "Skr${U+00F3}t na pulpicie" \
   "Uruchamiaj z systemem Windows" \
   "Dane i dzienniki" \
-  "Uruchom $(^Name)" \
+  "Uruchom $(^NameDA)" \
   "Program $(^Name) jest uruchomiony.$\n$\nTak: zatrzymaj go i kontynuuj$\nNie: kontynuuj; nowa wersja uruchomi si${U+0119} nast${U+0119}pnym razem$\nAnuluj: nic nie zmieniaj" \
   "Program $(^Name) jest uruchomiony i zostanie zatrzymany." \
   "Nie uda${U+0142}o si${U+0119} zatrzyma${U+0107} programu $(^Name). Zamknij go i spr${U+00F3}buj ponownie." \
