@@ -1,0 +1,46 @@
+"""A Gitea with the releases of a generated app: built as its users' builds are, signed, found by what is installed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.answers import Answers
+from tests.conftest import Render
+from tests.gitea.conftest import server
+from tests.support.gitea import Server
+from tests.support.projects import Project, newcomer
+from tests.support.tools import run
+from tests.support.updates import Installed, Source
+
+__all__ = ["server"]
+
+
+@pytest.fixture(scope="session")
+def source(render: Render, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
+    folder = tmp_path_factory.mktemp("updating")
+    owner = server.owner()
+    answers: Answers = {"project_name": "Sample", "targets": ["desktop"], "frontend": False, "auto_update": True}
+    root = folder / "project"
+    shutil.copytree(render({**answers, "gitea_url": server.url, "repo_owner": owner.name}), root, symlinks=True)
+    project = Project(root, newcomer(folder / "links"))
+    run([root / "scripts/uv.sh", "lock", "--quiet"], cwd=project.source, env=project.environment)
+    project.git("init", "--quiet", "--initial-branch", "main")
+    repository = owner.repository(project.slug)
+    project.git("remote", "add", "origin", repository.remote)
+    yield Source(project, repository)
+
+
+@pytest.fixture(scope="session")
+def first(source: Source) -> Path:
+    """The folder with the files of 1.0.0, which is installed before anything else is released."""
+    return source.publish("1.0.0")
+
+
+@pytest.fixture
+def installed(source: Source, first: Path, tmp_path: Path) -> Installed:
+    """1.0.0, unpacked."""
+    return Installed.unpack(first / f"{source.project.slug}-v1.0.0-linux-x64.tar.gz", tmp_path / "An app – for Jö")
