@@ -56,7 +56,7 @@ CHANGES = {
     "frontend": "whether the page is made in `frontend/`, or is plain HTML, CSS and JavaScript in the package.",
     "tkinter": "for now: errors at the start open a window where there is no terminal to print them on.",
     "auto_update": (
-        "`update/` in the package, which finds releases and, in a desktop app, installs them; its part of the page,"
+        "`SOURCE/src/PACKAGE/update/`, which finds releases and, in a desktop app, installs them; its part of the page,"
         " its dependencies and settings."
     ),
     "release_gate": "whether `release.yml` makes a whole draft public, or leaves that to a person and `publish.yml`.",
