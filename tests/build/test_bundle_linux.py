@@ -169,7 +169,9 @@ def test_the_archives(app: Bundled, tmp_path: Path) -> None:
     only_app = members(dist / f"{SLUG}-v{VERSION}-linux-x64-app.tar.gz")
     left_out = {f"{SLUG}/current", f"{SLUG}/icon.png", f"{version}/THIRD_PARTY_LICENSES.txt"}
     assert only_app.keys() == {
-        name for name in whole.keys() - left_out if not name.startswith(f"{version}/python/") and "__pycache__" not in name
+        name
+        for name in whole.keys() - left_out
+        if not name.startswith(f"{version}/python/") and "__pycache__" not in name
     }
 
     root = unpack(dist / f"{SLUG}-v{VERSION}-linux-x64.tar.gz", tmp_path / "whole")
