@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -16,13 +17,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tests.support.gitea import Repository
 from tests.support.projects import Project, free_port
 from tests.support.tools import run, uv
 
 Change = Callable[["Source"], None]
+Platform = Literal["linux", "windows"]
 
 TRIAL_SECONDS = 8  # until a version that hangs is given up
 BAD = {
@@ -34,8 +36,9 @@ BAD = {
 class Source:
     """A generated project in a repository of the server, whose releases its installed apps find."""
 
-    def __init__(self, project: Project, repository: Repository) -> None:
+    def __init__(self, project: Project, repository: Repository, platform: Platform = "linux") -> None:
         self.project = project
+        self.platform = platform  # which is built; the files of the other one are stand-ins
         self.repository = repository
         self.token = repository.owner.new_token("write:package", "write:repository", "read:user")
         self._key = self._make_key()
@@ -70,17 +73,31 @@ class Source:
         run([uv(), "lock", "--quiet"], cwd=self.project.source, env=self.project.environment)
 
     def build(self, version: str, output: Path) -> list[Path]:
-        """Build the Linux bundle; what Windows would get is a stand-in of the same names."""
+        """Build what the users of the platform get; what those of the other one would get are stand-ins of the same names."""
+        script = "build-dist.sh" if self.platform == "linux" else "build-dist-windows.sh"
         options = ["--version", f"v{version}", "--output", str(output), "--no-self-test"]
         run(
-            [self.project.root / "scripts/build-dist.sh", *options], cwd=self.project.root, env=self.project.environment
+            [self.project.root / "scripts" / script, *options],
+            cwd=self.project.root,
+            env=self.project.environment,
+            timeout=900,
         )
         stem = f"{self.project.slug}-v{version}"
         runtime = f"{self.project.slug}/versions/{version}/runtime-id"
-        for name in ("win-x64.zip", "win-x64-app.zip"):
-            with zipfile.ZipFile(output / f"{stem}-{name}", "w") as archive:
-                archive.writestr(runtime, "0" * 64 + "\n")
-        for name in ("setup.exe", "win-x64.cdx.json"):
+        content = b"0" * 64 + b"\n"
+        if self.platform == "linux":
+            for name in ("win-x64.zip", "win-x64-app.zip"):
+                with zipfile.ZipFile(output / f"{stem}-{name}", "w") as archive:
+                    archive.writestr(runtime, content)
+            rest = ["setup.exe", "win-x64.cdx.json"]
+        else:
+            for name in ("linux-x64.tar.gz", "linux-x64-app.tar.gz"):
+                with tarfile.open(output / f"{stem}-{name}", "w:gz") as packed:
+                    member = tarfile.TarInfo(runtime)
+                    member.size = len(content)
+                    packed.addfile(member, io.BytesIO(content))
+            rest = ["linux-x64.cdx.json"]
+        for name in rest:
             (output / f"{stem}-{name}").write_text(name, encoding="utf-8")
         return sorted(output.iterdir())
 
@@ -181,11 +198,14 @@ class Installed:
             self.kill(process)
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
-        """End the launcher, the app and all that they started, as a power cut does."""
-        for pid in [process.pid, *session(process.pid)]:
+        """End the launcher, the app and all that they started, as a power cut does, and wait until they are gone."""
+        killed = {process.pid, *session(process.pid)}
+        for pid in killed:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
+        while killed & {*session(process.pid)}:  # one that waits for the disk ends after that
+            time.sleep(0.01)
 
     def ask(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
         """Ask the app that runs; with a body as its page does."""
@@ -251,4 +271,4 @@ def session(leader: int) -> list[int]:
     return found
 
 
-__all__ = ["BAD", "TRIAL_SECONDS", "Installed", "Source", "session"]
+__all__ = ["BAD", "TRIAL_SECONDS", "Installed", "Platform", "Source", "session"]

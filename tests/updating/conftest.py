@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,27 +10,35 @@ import pytest
 from tests.answers import Answers
 from tests.conftest import Render
 from tests.gitea.conftest import server
+from tests.support import windows_pythons
 from tests.support.gitea import Server
 from tests.support.projects import Project, newcomer
 from tests.support.tools import run
-from tests.support.updates import Installed, Source
+from tests.support.updates import Installed, Platform, Source
 
-__all__ = ["server"]
+__all__ = ["make_source", "server"]
 
 
-@pytest.fixture(scope="session")
-def source(render: Render, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
-    folder = tmp_path_factory.mktemp("updating")
+def make_source(render: Render, server: Server, folder: Path, platform: Platform = "linux") -> Source:
+    """Give a project whose releases are built for one platform, in a repository of its own."""
     owner = server.owner()
     answers: Answers = {"project_name": "Sample", "targets": ["desktop"], "frontend": False, "auto_update": True}
     root = folder / "project"
     shutil.copytree(render({**answers, "gitea_url": server.url, "repo_owner": owner.name}), root, symlinks=True)
-    project = Project(root, newcomer(folder / "links"))
+    environment = newcomer(folder / "links")
+    if platform == "windows":
+        environment |= windows_pythons.environment()
+    project = Project(root, environment)
     run([root / "scripts/uv.sh", "lock", "--quiet"], cwd=project.source, env=project.environment)
     project.git("init", "--quiet", "--initial-branch", "main")
     repository = owner.repository(project.slug)
     project.git("remote", "add", "origin", repository.remote)
-    yield Source(project, repository)
+    return Source(project, repository, platform)
+
+
+@pytest.fixture(scope="session")
+def source(render: Render, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Source:
+    return make_source(render, server, tmp_path_factory.mktemp("updating"))
 
 
 @pytest.fixture(scope="session")
