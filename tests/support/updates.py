@@ -261,12 +261,12 @@ class Installed:
 
 
 def session(leader: int) -> list[int]:
-    """List the processes of a session."""
+    """List the processes of a session that have not ended."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
-            if int(fields[3]) == leader:
+            if int(fields[3]) == leader and fields[0] != "Z":
                 found.append(int(stat.parent.name))
     return found
 
