@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,10 +10,13 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, cast, get_args
 
 import structlog
 from packaging.version import InvalidVersion, Version
+
+if TYPE_CHECKING:
+    import sqlite3  # imported when the file is opened: the app's start need not wait for it
 
 Outcome = Literal["updated", "rolled_back", "failed"]
 T = TypeVar("T")
@@ -177,6 +179,8 @@ class Store:
 
     def _do(self, action: Callable[[sqlite3.Connection], T]) -> T:
         """Do it in one transaction; once more, in a new file, where this one is damaged."""
+        import sqlite3
+
         with self._lock:
             try:
                 try:
@@ -189,6 +193,8 @@ class Store:
                 raise StoreError(f"{self.file} cannot be used: {error}") from error
 
     def _try(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        import sqlite3
+
         with closing(sqlite3.connect(self.file, timeout=10, isolation_level=None)) as database:
             try:
                 database.execute("BEGIN IMMEDIATE")
