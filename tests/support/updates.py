@@ -73,7 +73,7 @@ class Source:
         run([uv(), "lock", "--quiet"], cwd=self.project.source, env=self.project.environment)
 
     def build(self, version: str, output: Path) -> list[Path]:
-        """Build what the users of the platform get; what those of the other one would get are stand-ins of the same names."""
+        """Build what users of the platform get; for the other one there are stand-ins of the same names."""
         script = "build-dist.sh" if self.platform == "linux" else "build-dist-windows.sh"
         options = ["--version", f"v{version}", "--output", str(output), "--no-self-test"]
         run(
@@ -260,6 +260,17 @@ class Installed:
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
 
+def changed(one: dict[str, str], other: dict[str, str]) -> set[str]:
+    """Names that differ; `launchers/` holds what a fresh installation has in its root, bytecode need only be there."""
+    return {
+        name
+        for name in one.keys() | other.keys()
+        if one.get(name) != other.get(name)
+        and not name.startswith("launchers/")
+        and not ("__pycache__" in name and name in one and name in other)
+    }
+
+
 def session(leader: int) -> list[int]:
     """List the processes of a session that have not ended."""
     found = []
@@ -271,4 +282,4 @@ def session(leader: int) -> list[int]:
     return found
 
 
-__all__ = ["BAD", "TRIAL_SECONDS", "Installed", "Platform", "Source", "session"]
+__all__ = ["BAD", "TRIAL_SECONDS", "Installed", "Platform", "Source", "changed", "session"]

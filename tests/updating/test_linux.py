@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.updates import BAD, TRIAL_SECONDS, Installed, Source
+from tests.support.updates import BAD, TRIAL_SECONDS, Installed, Source, changed
 
 pytestmark = pytest.mark.slow
 
@@ -61,17 +61,6 @@ def test_only_the_app_is_downloaded_where_the_runtime_is_the_same(source: Source
     )
     assert changed(installed.digests("1.1.0"), built.digests("1.1.0")) == set(), "not what a fresh one holds"
     assert not list(installed.root.glob("versions/.*partial"))
-
-
-def changed(one: dict[str, str], other: dict[str, str]) -> set[str]:
-    """Names that differ; `launchers/` holds what a fresh installation has in its root, and bytecode need only be there."""
-    return {
-        name
-        for name in one.keys() | other.keys()
-        if one.get(name) != other.get(name)
-        and not name.startswith("launchers/")
-        and not ("__pycache__" in name and name in one and name in other)
-    }
 
 
 def test_another_runtime_comes_as_a_whole(source: Source, installed: Installed) -> None:
