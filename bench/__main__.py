@@ -15,6 +15,7 @@ from bench import bundles
 from bench.copying import committed, compare_combinations, compare_copies
 from bench.images import compare_builds
 from bench.measure import Table, machine
+from bench.updates import compare_updates
 from bench.windows import compare_dependencies, compare_sizes
 from tests.answers import Answers, all_combinations, pairwise, sampled_combinations, subsets
 
@@ -27,8 +28,8 @@ def main() -> int:
         "parts",
         nargs="*",
         metavar="PART",
-        help="copies, combinations, images, bundle-start, bundle-again, windows-dependencies, windows-installer "
-        "(default: all)",
+        help="copies, combinations, images, bundle-start, bundle-again, windows-dependencies, windows-installer, "
+        "updates (default: all)",
     )
     parser.add_argument("--runs", type=int, default=9, help="runs of each program (default: %(default)s)")
     parser.add_argument("--all", action="store_true", help="every combination of answers, not a sample: minutes")
@@ -44,6 +45,7 @@ def main() -> int:
             "bundle-again": lambda template: bundles.compare_builds(template, scratch, min(arguments.runs, 3)),
             "windows-dependencies": lambda template: compare_dependencies(template, scratch, min(arguments.runs, 3)),
             "windows-installer": lambda template: compare_sizes(template, scratch),
+            "updates": lambda template: compare_updates(template, scratch, arguments.runs),
         }
         if unknown := set(arguments.parts) - set(parts):
             parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
