@@ -78,9 +78,10 @@ class InstalledOnWindows(Installed):
             self.ask("/system/update/settings", {**settings, "include_prerelease": wanted}, "PUT")
             self.until(lambda status: status["state"] != "checking")
 
-    def last(self) -> tuple[str, str, str]:
-        last = self.until(lambda status: status["last"], SECONDS)["last"]
-        return str(last["outcome"]), str(last["from_version"]), str(last["version"])
+    def outcome(self, version: str) -> tuple[str, str]:
+        """Wait until the app knows what has become of an update: how it went, and from which version."""
+        last = self.until(lambda status: status["last"] and status["last"]["version"] == version, SECONDS)["last"]
+        return str(last["outcome"]), str(last["from_version"])
 
     def offered(self, version: str) -> int:
         """Find the release; gives how many bytes it would load."""
@@ -161,7 +162,7 @@ def test_an_unpacked_app_loads_only_itself(released: Source, portable: Installed
         assert portable.offered("1.1.0") <= APP_ONLY_BYTES
         assert portable.status()["install_type"] == "portable"
         portable.update("1.1.0")
-        assert portable.last() == ("updated", "1.0.0", "1.1.0")
+        assert portable.outcome("1.1.0") == ("updated", "1.0.0")
         portable.stop()
     assert portable.current == "1.1.0"
     assert note.read_text(encoding="utf-8") == "mine"
@@ -185,7 +186,7 @@ def test_what_the_installer_made_loads_only_the_app_until_the_runtime_is_another
         assert installed.status()["install_type"] == "installer"
         assert installed.offered("1.1.0") <= APP_ONLY_BYTES
         installed.update("1.1.0")
-        assert installed.last() == ("updated", "1.0.0", "1.1.0")
+        assert installed.outcome("1.1.0") == ("updated", "1.0.0")
         assert installed.windows.registry(KEY)["DisplayVersion"] == "1.1.0"
         released.publish("1.2.0", lambda source: source.require("iniconfig"))
         try:
@@ -194,7 +195,7 @@ def test_what_the_installer_made_loads_only_the_app_until_the_runtime_is_another
             installed.update("1.2.0", 2 * SECONDS)
         finally:
             released.withdraw("1.2.0")
-        assert installed.last() == ("updated", "1.1.0", "1.2.0")
+        assert installed.outcome("1.2.0") == ("updated", "1.1.0")
         assert installed.windows.registry(KEY)["DisplayVersion"] == "1.2.0"
         assert installed.status()["install_type"] == "installer"
         assert list(installed.root.glob("versions/1.2.0/python/Lib/site-packages/iniconfig"))
@@ -212,7 +213,7 @@ def test_an_unpacked_app_takes_another_runtime_as_a_whole(released: Source, port
             portable.wait("1.0.0", SECONDS)
             assert portable.offered("1.2.1") == built(released, "1.2.1", "win-x64.zip").stat().st_size
             portable.update("1.2.1")
-            assert portable.last() == ("updated", "1.0.0", "1.2.1")
+            assert portable.outcome("1.2.1") == ("updated", "1.0.0")
     finally:
         released.withdraw("1.2.1")
 
@@ -227,7 +228,7 @@ def test_a_version_that_does_not_prove_itself_is_gone_back_from(
         portable.wait("1.0.0", SECONDS)
         portable.offered(bad)
         portable.ask("/system/update/apply", {"version": bad, "when": "now"})
-        assert portable.last() == ("rolled_back", "1.0.0", bad)
+        assert portable.outcome(bad) == ("rolled_back", "1.0.0")
         portable.wait("1.0.0", SECONDS)
         offer = portable.check()["release"]
         assert offer is None or offer["version"] != bad, "it is offered again"
