@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import bundles
+from bench import bundles, releases
 from bench.copying import committed, compare_combinations, compare_copies
 from bench.images import compare_builds
 from bench.measure import Table, machine
@@ -20,6 +20,10 @@ from bench.windows import compare_dependencies, compare_sizes
 from tests.answers import Answers, all_combinations, pairwise, sampled_combinations, subsets
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+PAGE = """# Measured
+
+`make bench BENCH_ARGS="--markdown docs/reference/performance.md"` writes this page. A ratio is to the row without one.
+It is of the processor's seconds where they are known: the rest of the machine hardly changes them."""
 
 
 def main() -> int:
@@ -29,11 +33,13 @@ def main() -> int:
         nargs="*",
         metavar="PART",
         help="copies, combinations, images, bundle-start, bundle-again, windows-dependencies, windows-installer, "
-        "updates (default: all)",
+        "updates, "
+        "release, release-calls, release-memory (default: all)",
     )
     parser.add_argument("--runs", type=int, default=9, help="runs of each program (default: %(default)s)")
     parser.add_argument("--all", action="store_true", help="every combination of answers, not a sample: minutes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to a file, too")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to a page, too")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
@@ -46,6 +52,9 @@ def main() -> int:
             "windows-dependencies": lambda template: compare_dependencies(template, scratch, min(arguments.runs, 3)),
             "windows-installer": lambda template: compare_sizes(template, scratch),
             "updates": lambda template: compare_updates(template, scratch, arguments.runs),
+            "release": lambda template: releases.measure_releases(template, scratch, min(arguments.runs, 3)),
+            "release-calls": lambda template: releases.measure_calls(template, scratch),
+            "release-memory": lambda template: releases.measure_memory(template, scratch),
         }
         if unknown := set(arguments.parts) - set(parts):
             parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
@@ -63,6 +72,9 @@ def main() -> int:
                 print(f"bench: {part}: {error}", file=sys.stderr)
                 return 1
             print(f"\n{tables[-1].markdown()}", flush=True)
+    if arguments.markdown:
+        page = [PAGE, f"Measured {machine()}.", *(table.markdown().replace("###", "##", 1) for table in tables)]
+        arguments.markdown.write_text("\n\n".join(page) + "\n", encoding="utf-8")
     if arguments.json:
         content = {"machine": machine(), "tables": [asdict(table) for table in tables]}
         arguments.json.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

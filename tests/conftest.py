@@ -34,7 +34,7 @@ GIT_ENVIRONMENT = {
 TOGETHER = {
     *("tests/build/test_bundle_linux.py", "tests/build/test_bundle_windows.py", "tests/build/test_installer.py"),
     *("tests/build/test_linux_service.py", "tests/build/test_windows_instance.py"),
-    *("tests/gitea/test_release.py", "tests/gitea/test_workflows.py"),
+    *("tests/gitea/test_release.py", "tests/gitea/test_release_jobs.py", "tests/gitea/test_workflows.py"),
     *("tests/updating/test_linux.py", "tests/updating/test_windows.py"),
 }
 
@@ -118,7 +118,10 @@ def pytest_runtest_makereport(
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line how many tests stayed out, and what to install for them."""
     reports = [report for kind in ("skipped", "failed", "error") for report in terminalreporter.stats.get(kind, [])]
-    lacking = [value for report in reports for name, value in report.user_properties if name == "missing"]
+    # What cannot be collected has no properties.
+    lacking: list[list[str]] = [
+        value for report in reports for name, value in getattr(report, "user_properties", []) if name == "missing"
+    ]
     if lacking:
         packages = sorted({package for _, *packages in lacking for package in packages})
         others = sorted({what for what, *packages in lacking if not packages})

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bench import bundles
+from bench import bundles, releases
 from bench.copying import committed, compare_combinations, compare_copies
 from bench.measure import Table, Times, amount_row, row, size_row
 from bench.updates import compare_updates
@@ -67,6 +68,21 @@ def test_setup_exe_is_small(packed: Path, tmp_path: Path) -> None:
 def test_an_update_costs_little(packed: Path, tmp_path: Path) -> None:
     table = compare_updates(packed, tmp_path, runs=9)
     assert all(row.kept is not False for row in table.rows), table.markdown()
+
+
+@pytest.mark.usefixtures("long")
+@pytest.mark.slow
+def test_a_release_is_public_soon(packed: Path, tmp_path: Path) -> None:
+    table = releases.measure_releases(packed, tmp_path, runs=1)
+    assert table.rows[0].kept, table.markdown()
+
+
+@pytest.mark.usefixtures("long")
+@pytest.mark.slow
+@pytest.mark.parametrize("measure", [releases.measure_calls, releases.measure_memory])
+def test_an_upload_is_cheap(measure: Callable[[Path, Path], Table], packed: Path, tmp_path: Path) -> None:
+    table = measure(packed, tmp_path)
+    assert table.rows[0].kept, table.markdown()
 
 
 def test_a_table_with_an_amount() -> None:

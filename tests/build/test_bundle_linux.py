@@ -130,9 +130,9 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def started(root: Path) -> Iterator[App]:
+def started(root: Path, *options: str) -> Iterator[App]:
     port = free_port()
-    command = [str(root / "run.sh"), "--port", str(port)]
+    command = [str(root / "run.sh"), "--port", str(port), *options]
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env={"PATH": "/usr/bin:/bin"}
     ) as process:
@@ -235,6 +235,20 @@ def test_moved_and_started_it_writes_nothing_below_versions(app: Bundled, tmp_pa
         assert server.process.wait(timeout=15) == 0
     assert contents(moved / "versions") == before
     assert (moved / "data").is_dir()
+
+
+def test_from_a_folder_that_cannot_be_written(app: Bundled, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 100) as disk:
+        run(["tar", "-xzf", app.root / f"dist/{SLUG}-v{VERSION}-linux-x64.tar.gz", "-C", disk])
+        run(["mount", "-o", "remount,ro", disk])
+        root = disk / SLUG
+        result = run([root / "run.sh", "--port", "0"], returncode=1)
+        assert result.stderr == (
+            f"{SLUG}: cannot write to the data folder {root}/data (Read-only file system): choose one with --data-dir\n"
+        )
+        with started(root, "--data-dir", str(tmp_path / "data")) as server:
+            assert server.wait()["version"] == VERSION
+            assert server.stop()[0] == 0
 
 
 def test_in_a_container_without_python(app: Bundled, docker: Docker, tmp_path: Path) -> None:

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path, PureWindowsPath
+from random import Random
 
 import pytest
 
@@ -20,6 +24,7 @@ from tests.support.packages import require_apt
 from tests.support.projects import FOREIGN
 from tests.support.tools import run, uv
 from tests.support.windows_app import ANSWERS, KEY, ROOT, SHORTCUTS, App, content, is_built, shortcuts
+from tests.support.windows_desktop import desktop
 from tests.support.wine import Windows, wait_until
 
 pytestmark = pytest.mark.slow
@@ -195,6 +200,104 @@ def test_a_full_disk_changes_nothing(windows: Windows, setup: Callable[..., str]
     assert not (folder / "another").exists()
 
 
+class Kill:
+    """When the installer is killed: as soon as a file is there that has this text in it, or after some seconds."""
+
+    def __init__(self, name: str = "", text: str = "", seconds: float = 0) -> None:
+        self.name = name
+        self.text = text
+        self.seconds = seconds
+
+    def __repr__(self) -> str:
+        return f"{self.name} {self.text}".strip() or f"{self.seconds:.2f} s"
+
+    def is_due(self, folder: Path, begun: float) -> bool:
+        path = folder / self.name
+        if not self.name:
+            return time.monotonic() - begun >= self.seconds
+        return path.exists() and (not self.text or path.read_text(errors="replace").startswith(self.text))
+
+
+def kills(version: str, *further: Kill) -> list[Kill]:
+    partial = f"versions/.{version}.partial"
+    files = (partial, f"{partial}/python/python313.dll", "versions/.root.partial", f"versions/{version}")
+    random = Random(1)  # noqa: S311
+    return [*map(Kill, files), *further, *(Kill(seconds=random.uniform(0.2, 2)) for _ in range(4))]
+
+
+def kill_setup(windows: Windows, builds: Path, version: str, root: PureWindowsPath, kill: Kill) -> bool:
+    """Run the installer and kill it; tell whether it was still at work then."""
+    name = f"tiny-v{version}-setup.exe"
+    shutil.copy(builds / name, windows.files)
+    launcher = windows.start(f"C:\\{name}", "/S", "/NOSTART", f"/D={root}")
+    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children")
+    begun = time.monotonic()
+    while not kill.is_due(windows.path(root), begun) and launcher.poll() is None:
+        assert time.monotonic() < begun + 60, f"{kill} was never to be seen"
+    with suppress(ValueError, ProcessLookupError, FileNotFoundError):
+        os.kill(int(children.read_text()), signal.SIGKILL)
+    code = launcher.wait(30)
+    windows.settle()
+    return code != 0
+
+
+def starts(app: App) -> str:
+    """Start the app, wait until it has proved itself, end it; give its version."""
+    app.start()
+    wait_until(lambda: app.health() and not (app.folder / "trial").exists(), f"it answers: {app.read('current')}", 60)
+    version = str(app.health()["version"])
+    app.stop()
+    return version
+
+
+@pytest.mark.usefixtures("long")
+def test_an_installation_that_is_killed(windows: Windows, setup: Callable[..., str], builds: Path) -> None:
+    root = PureWindowsPath(r"C:\tiny")  # a space could not be given without cmd, which would be what is killed
+    app = App(windows, root)
+    killed = 0
+    for kill in kills("1.0", Kill("start-hidden.vbs"), Kill("uninstall.exe"), Kill("current")):
+        killed += kill_setup(windows, builds, "1.0", root, kill)
+        if (app.folder / "versions/1.0").exists() and (app.folder / "start-hidden.vbs").exists():
+            assert starts(app) == "1.0", kill
+        else:
+            assert not (app.folder / "current").exists(), kill
+        setup("1.0", "/NOSTART", root=root)
+        assert starts(app) == "1.0", kill
+        assert app.versions <= {"1.0", "1.0.r2"}, kill
+        assert is_built(app, app.read("current")[0], builds, "1.0"), kill
+        beside = {"versions", "current", "start-hidden.vbs", "tiny.cmd", "icon.ico", "uninstall.exe", "data", "logs"}
+        assert {path.name for path in app.folder.iterdir()} == beside, kill
+        windows.run(str(root / "uninstall.exe"), "/S", "/REMOVEDATA")
+        windows.settle()
+        assert not app.folder.exists(), kill
+    assert killed >= 7, "else this shows nothing"
+
+
+@pytest.mark.usefixtures("long")
+def test_an_update_that_is_killed(windows: Windows, setup: Callable[..., str], builds: Path, tmp_path: Path) -> None:
+    root = PureWindowsPath(r"C:\tiny")
+    app = App(windows, root)
+    setup("1.0", root=root)
+    shutil.copytree(app.folder, tmp_path / "old")
+    killed = 0
+    for kill in kills("2.0", Kill(".trial.new"), Kill("trial"), Kill(".current.new"), Kill("current", "2.0")):
+        killed += kill_setup(windows, builds, "2.0", root, kill)
+        found = starts(app)
+        assert found == app.read("current")[0] in ("1.0", "2.0"), kill
+        setup("2.0", "/NOSTART", root=root)
+        assert starts(app) == "2.0", kill
+        assert not (app.folder / "failed").exists(), kill
+        current = app.read("current")[0]
+        assert app.versions == {current, found}, kill
+        assert is_built(app, current, builds, "2.0"), kill
+        assert is_built(app, found, builds, found), kill
+        beside = {path.name for path in app.folder.iterdir()} - {"data", "logs"}
+        assert beside == {path.name for path in (tmp_path / "old").iterdir()}, kill
+        shutil.rmtree(app.folder)
+        shutil.copytree(tmp_path / "old", app.folder)
+    assert killed >= 8, "else this shows nothing"
+
+
 def test_the_default_app(windows: Windows, render: Render, tmp_path: Path) -> None:
     """What `make bundle-windows` makes: installed, started, updated while it runs, stopped and removed."""
     project = tmp_path / "a project"
@@ -338,6 +441,17 @@ def test_a_message_where_nothing_can_be_started(machine: Path, render: Render) -
 
         wait_until(lambda: f'"{name}"' in titles(), "a box with the app's name")
         assert launcher.poll() is None, "it waits until somebody has read it"
+
+
+def test_a_message_where_the_folder_cannot_be_written_to(machine: Path, builds: Path) -> None:
+    with desktop(machine) as person:
+        app = App(person.windows, PureWindowsPath(r"C:\tiny"))
+        shutil.copytree(builds / "tree-1.0", app.folder)
+        person.windows.make_read_only(app.folder)
+        app.start()
+        person.reads(rf"The folder {app.root} cannot be written to.")
+        person.click("OK")
+        wait_until(lambda: person.look() == [], "no window stays")
 
 
 def test_a_source_checkout(windows: Windows, tiny_project: Path, builds: Path) -> None:

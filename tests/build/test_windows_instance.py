@@ -58,10 +58,11 @@ class App:
     def start(self, *arguments: str) -> None:
         self.machine.start("wscript", rf"{ROOT}\start-hidden.vbs", *arguments)
 
-    def say(self, *arguments: str) -> str:
+    def say(self, *arguments: str, returncode: int = 0) -> str:
         """Run the app as the launchers do, to its end."""
         python, start = r"versions\1.2.3\python\python.exe", r"versions\1.2.3\start.py"
-        return self.machine.run(python, "-B", start, *arguments, cwd=ROOT, timeout=120).stdout
+        words = [python, "-B", start, *arguments]
+        return self.machine.run(*words, cwd=ROOT, timeout=120, returncode=returncode).stdout
 
     def instance(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.root / "data/instance.json").read_text())
@@ -132,6 +133,13 @@ def test_it_proves_itself_and_starts_itself_again(app: App) -> None:
     app.request("/restart", "POST")
     app.serves(besides=pid)
     assert app.say("--stop").strip() == f"{NAME} has ended"
+
+
+def test_a_folder_that_cannot_be_written_to(app: App) -> None:
+    app.machine.make_read_only(app.root)
+    said = app.say(returncode=1).strip()
+    assert "cannot write to the data folder" in said
+    assert "\n" not in said
 
 
 def test_a_person_installs_it(archive: Path) -> None:

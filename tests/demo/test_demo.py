@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +22,7 @@ import pytest
 
 from scripts import demo
 from tests.conftest import REPOSITORY
-from tests.support.tools import run
+from tests.support.tools import MissingError, run
 
 HIDDEN = {
     "uv",
@@ -103,6 +105,37 @@ def test_from_nothing_and_once_more(bare_machine: dict[str, str], template: Path
     assert again.returncode == 0, again.stdout + again.stderr
     assert again.stderr == ""
     assert again.stdout.endswith("  Stopped.\n")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("long")
+def test_by_somebody_without_rights(bare_machine: dict[str, str], template: Path) -> None:
+    """Debian's account nobody, with Debian's programs only, and a home that is made for this."""
+    python = Path("/usr/bin/python3")
+    version = run([python, "-c", "import sys; print(sys.version_info[:2] >= (3, 11))"]).stdout.strip()
+    if os.geteuid() != 0 or version != "True":
+        raise MissingError("root, to become nobody, and a Debian with Python 3.11 or newer")
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as home:  # pytest's folders are for its user only
+        shutil.copytree(template, Path(home, "template"), symlinks=True)
+        run(["chown", "-R", f"{nobody.pw_uid}:{nobody.pw_gid}", home])
+        env = {name: value for name, value in bare_machine.items() if name != "UV_CACHE_DIR"}
+        result = subprocess.run(
+            ["make", "demo", "DEMO_SECONDS=0.5"],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=f"{home}/template",
+            env=env | {"PATH": "/usr/bin:/bin", "HOME": home},
+            timeout=900,
+            user=nobody.pw_uid,
+            group=nobody.pw_gid,
+            extra_groups=[],
+        )
+    assert result.returncode == 0, result.stdout + result.stderr
+    for step in STEPS:
+        assert re.search(rf"[✓·] {step} +\d+\.\d s", result.stdout), result.stdout
+    assert result.stdout.endswith("  Stopped.\n")
 
 
 def healthy(url: str) -> bool:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.answers import Answers
 from tests.build.conftest import docker
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, Render
+from tests.gitea.releases import MakeWorkplace, Workplace
 from tests.support import golang, windows_pythons
 from tests.support.docker import Docker
 from tests.support.gitea import Owner, Server, serve
 from tests.support.gitea_runner import run_jobs
-from tests.support.projects import newcomer
+from tests.support.projects import Project, newcomer
+from tests.support.tools import run
 
 __all__ = ["docker"]
 
@@ -66,3 +72,30 @@ def runner(server: Server, environment: Environment) -> Iterator[None]:
 @pytest.fixture
 def owner(server: Server) -> Owner:
     return server.owner()
+
+
+@pytest.fixture
+def workplace_of(render: Render, tmp_path: Path) -> Callable[..., Workplace]:
+    """Make a project with its repository, of an owner; answers and whether it gets a lock file are the test's."""
+
+    def make(owner: Owner, *targets: str, lock: bool = True, **others: Any) -> Workplace:
+        answers: Answers = {"project_name": "Sample", "targets": list(targets), **others}
+        answers |= {"gitea_url": owner.server.url, "repo_owner": owner.name}
+        root = tmp_path / f"project{len(list(tmp_path.glob('project*')))}"
+        shutil.copytree(render(answers), root, symlinks=True)
+        project = Project(root, newcomer(tmp_path / f"links-{root.name}"))
+        if lock:
+            run([root / "scripts/uv.sh", "lock", "--quiet"], cwd=project.source, env=project.environment)
+        project.git("init", "--quiet", "--initial-branch", "main")
+        place = Workplace(project, owner.repository(project.slug))
+        project.git("remote", "add", "origin", place.repository.remote)
+        place.commit("First [skip ci]")
+        return place
+
+    return make
+
+
+@pytest.fixture
+def workplace(workplace_of: Callable[..., Workplace], owner: Owner) -> MakeWorkplace:
+    """Make such a project for an owner of this test's own."""
+    return partial(workplace_of, owner)

@@ -11,13 +11,8 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,185 +21,25 @@ import pytest
 
 from tests.answers import Answers
 from tests.conftest import Render
+from tests.gitea.proxy import proxy
+from tests.gitea.releases import (
+    MakeWorkplace,
+    Workplace,
+    check_release,
+    desktop_files,
+    failed,
+    library_files,
+    no_secret,
+    version_of,
+    watched,
+    without_counts,
+)
 from tests.support.docker import Docker
-from tests.support.gitea import Owner, Repository, Run, Server, serve
+from tests.support.gitea import Server, serve
 from tests.support.projects import Project, newcomer
 from tests.support.tools import run, uv
 
 pytestmark = pytest.mark.slow
-
-SECRET_WORDS = ("canary", "AUTHORIZATION: basic")
-
-
-class Workplace:
-    """A generated project, committed, and its repository on the server."""
-
-    def __init__(self, project: Project, repository: Repository) -> None:
-        self.project = project
-        self.repository = repository
-        self.token = repository.owner.new_token("write:package", "write:repository", "read:user")
-
-    @property
-    def root(self) -> Path:
-        return self.project.root
-
-    def commit(self, message: str) -> None:
-        self.project.git("add", "--all")
-        self.project.git("commit", "--quiet", "--allow-empty", "--message", message)
-
-    def push(self) -> None:
-        """Push the default branch, and wait until the server no longer calls the repository empty."""
-        self.repository.push(self.root)
-        deadline = time.monotonic() + 30
-        while self.repository.api.get(self.repository.path)["empty"]:
-            assert time.monotonic() < deadline, "the repository stays empty"
-            time.sleep(0.1)
-
-    def tag(self, tag: str, notes: str = "- Something new.") -> str:
-        """Write notes for a tag, commit, and push the tag; no branch, which starts test.yml. Gives the commit."""
-        heading = tag.removeprefix("v").partition("-")[0]
-        (self.root / "RELEASE_NOTES.md").write_text(f"# {heading}\n\n{notes}\n", encoding="utf-8")
-        self.commit(f"feat: what {tag} brings")
-        self.project.git("tag", "--annotate", "--message", tag, tag)
-        return self.repository.push(self.root, tag)
-
-    def release(self, tag: str, notes: str = "- Something new.") -> Run:
-        """Push a tag, and give the run that it starts."""
-        return self.repository.run(event="push", workflow="release.yml", head_sha=self.tag(tag, notes))
-
-    def refused(self, *words: str, **environment: str) -> str:
-        """Run a command that must fail with one line, and give that line."""
-        result = self.start(*words, **environment)
-        assert result.returncode == 1, result.stdout + result.stderr
-        assert result.stderr.count("\n") == 1, f"not one line:\n{result.stderr}"
-        return result.stderr
-
-    def command(self, *words: str, **environment: str) -> str:
-        """Run a command that must work, and give what it printed."""
-        result = self.start(*words, **environment)
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
-
-    def start(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        url = self.repository.owner.server.url
-        usual = {"GITHUB_SERVER_URL": url, "GITEA_TOKEN": self.token, "DEPLOY_TOKEN": self.token}
-        kept = {name: value for name, value in self.project.environment.items() if not name.startswith("GITHUB_")}
-        result = run(
-            [uv(), "run", "--quiet", "--script", "scripts/release.py", *words],
-            cwd=self.root,
-            env={**kept, **usual, **environment},
-            returncode=None,
-            timeout=300,
-        )
-        assert self.token not in result.stdout + result.stderr
-        return result
-
-    def build(self, tag: str) -> list[str]:
-        """Stand in for the builds: files with the names that they give, whose contents are the same each time."""
-        version = tag.removeprefix("v").replace("-rc.", "rc")
-        run([self.root / "scripts/build-wheel.sh", version], cwd=self.root, env=self.project.environment)
-        return sorted(str(path) for path in (self.root / "dist").iterdir())
-
-    def digest(self, name: str) -> str | None:
-        """Give the digest of an image's tag in Gitea's registry."""
-        owner = self.repository.owner
-        accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, " + (
-            "application/vnd.docker.distribution.manifest.v2+json"
-        )
-        token = httpx2.get(
-            f"{owner.server.url}/v2/token?scope=repository:{owner.name}/{self.project.slug}:pull&service=container_registry",
-            auth=(owner.name, self.token),
-            trust_env=False,
-        ).json()["token"]
-        answer = httpx2.get(
-            f"{owner.server.url}/v2/{owner.name}/{self.project.slug}/manifests/{name}",
-            headers={"Authorization": f"Bearer {token}", "Accept": accept},
-            trust_env=False,
-        )
-        return answer.headers["Docker-Content-Digest"] if answer.is_success else None
-
-
-MakeWorkplace = Callable[..., Workplace]
-
-
-@pytest.fixture
-def workplace(render: Render, owner: Owner, tmp_path: Path) -> MakeWorkplace:
-    def make(*targets: str, lock: bool = True, **others: Any) -> Workplace:
-        answers: Answers = {"project_name": "Sample", "targets": list(targets), **others}
-        answers |= {"gitea_url": owner.server.url, "repo_owner": owner.name}
-        root = tmp_path / "project"
-        shutil.copytree(render(answers), root, symlinks=True)
-        project = Project(root, newcomer(tmp_path / "links"))
-        if lock:
-            run([root / "scripts/uv.sh", "lock", "--quiet"], cwd=project.source, env=project.environment)
-        project.git("init", "--quiet", "--initial-branch", "main")
-        place = Workplace(project, owner.repository(project.slug))
-        project.git("remote", "add", "origin", place.repository.remote)
-        place.commit("First [skip ci]")
-        return place
-
-    return make
-
-
-@contextmanager
-def watched(place: Workplace, wanted: Callable[[str], Sequence[str]]) -> Iterator[list[str]]:
-    """Ask for the public releases all the while, as an app would: none may ever lack a file."""
-    problems: list[str] = []
-    seen: set[str] = set()
-    done = threading.Event()
-
-    def watch() -> None:
-        with httpx2.Client(trust_env=False, timeout=30) as client:
-            while not done.is_set():
-                url = f"{place.repository.owner.server.url}/api/v1/{place.repository.path}/releases"
-                for release in client.get(url).json():
-                    names = {asset["name"] for asset in release["assets"]}
-                    if lacking := set(wanted(release["tag_name"])) - names:
-                        problems.append(f"{release['tag_name']} is public without {sorted(lacking)}")
-                    seen.add(release["tag_name"])
-                time.sleep(0.05)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield problems
-    finally:
-        done.set()
-        thread.join()
-    assert problems == []
-    assert seen, "no release was ever public"
-
-
-def library_files(tag: str) -> list[str]:
-    version = tag.removeprefix("v").replace("-rc.", "rc")
-    return ["SHA256SUMS", f"sample-{version}-py3-none-any.whl", f"sample-{version}.tar.gz"]
-
-
-def check_release(place: Workplace, tag: str, files: Sequence[str], *, draft: bool = False) -> dict[str, bytes]:
-    """Expect a release with exactly these files, whose checksums are right."""
-    release = place.repository.release(tag)
-    assert release["draft"] is draft
-    assert release["name"] == f"Sample {tag}"
-    assert release["prerelease"] == ("-" in tag)
-    assets = place.repository.assets(tag)
-    assert sorted(assets) == sorted(files)
-    lines = [line.split("  ") for line in assets["SHA256SUMS"].decode().splitlines()]
-    sums = {name: digest for digest, name in lines}
-    assert sums == {name: hashlib.sha256(data).hexdigest() for name, data in assets.items() if name != "SHA256SUMS"}
-    return assets
-
-
-def without_counts(release: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what each download changes."""
-    assets = [{**asset, "download_count": 0} for asset in release["assets"]]
-    return {**release, "assets": assets}
-
-
-def no_secret(place: Workplace, *runs: Run) -> None:
-    for one in runs:
-        logs = one.logs()
-        for word in (place.token, place.repository.owner.token, *SECRET_WORDS):
-            assert word not in logs
 
 
 # With the runner ------------------------------------------------------------------------------------------------------
@@ -241,12 +76,6 @@ def test_stable_and_pre_release_from_the_tag(workplace: MakeWorkplace, docker: D
     no_secret(place, first, second, again)
 
 
-def desktop_files(tag: str) -> list[str]:
-    linux = ("linux-x64.tar.gz", "linux-x64-app.tar.gz", "linux-x64.cdx.json")
-    endings = ("setup.exe", *linux, "win-x64.zip", "win-x64-app.zip", "win-x64.cdx.json")
-    return ["SHA256SUMS", "update.json", "update.json.sig", *(f"sample-{tag}-{ending}" for ending in endings)]
-
-
 @pytest.mark.usefixtures("long")
 def test_a_desktop_app_from_the_tag(workplace: MakeWorkplace, environment: Mapping[str, str], runner: None) -> None:
     place = workplace("desktop", frontend=False)
@@ -272,7 +101,12 @@ def test_a_desktop_app_from_the_tag(workplace: MakeWorkplace, environment: Mappi
 
 @pytest.mark.parametrize(
     ("tag", "reason"),
-    [("banana-sushi", "is no version"), ("v2.0.0", "disagree"), ("v1$(touch${IFS}pwned)", "is no version")],
+    [
+        ("banana-sushi", "is no version"),
+        ("v2.0.0", "disagree"),
+        ("v1$(touch${IFS}pwned)", "is no version"),
+        ("v1.0.0';touch${IFS}pwned;\"ü🚀", "is no version"),
+    ],
 )
 def test_other_tags_publish_nothing_and_say_why(tag: str, reason: str, workplace: MakeWorkplace, runner: None) -> None:
     place = workplace("library", lock=False)
@@ -285,6 +119,17 @@ def test_other_tags_publish_nothing_and_say_why(tag: str, reason: str, workplace
     assert reason in ended.log("version")
     assert place.repository.releases() == []
     assert place.repository.owner.packages() == set()
+
+
+def test_a_tag_with_an_expression_starts_nothing(workplace: MakeWorkplace, runner: None) -> None:
+    """The engine of Gitea's runners would put the value in its place wherever the tag's name comes up."""
+    place = workplace("library", lock=False)
+    place.repository.secret("DEPLOY_TOKEN", place.token)
+    place.push()
+    place.tag("v1.0.0${{secrets.DEPLOY_TOKEN}}")
+    commit = place.tag("banana-sushi")
+    assert failed(place.repository.run(event="push", workflow="release.yml", head_sha=commit)) == {"version"}
+    assert len(place.repository.runs(workflow="release.yml")) == 1
 
 
 # Command by command ---------------------------------------------------------------------------------------------------
@@ -367,6 +212,21 @@ def test_what_is_public_too_early_is_a_draft_again(workplace: MakeWorkplace) -> 
         make_public()
     place.command("publish")
     check_release(place, "v1.0.0", library_files("v1.0.0"))
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_a_draft_made_right_after_the_push_stays_one(private: bool, workplace: MakeWorkplace) -> None:
+    """Gitea notes a pushed tag later, and makes drafts on it public. Of a private repository no page tells when."""
+    place = workplace("library", lock=False)
+    place.push()
+    place.repository.api.patch(place.repository.path, private=private)
+    place.tag("v1.0.0")
+    said = place.command("create")
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        assert place.repository.release("v1.0.0")["draft"]
+        time.sleep(0.05)
+    assert private or "public before it was whole" not in said
 
 
 def test_several_files_of_one_name_become_one(workplace: MakeWorkplace) -> None:
@@ -465,84 +325,6 @@ def test_many_releases(workplace: MakeWorkplace) -> None:
 
 
 # What fails in the middle ---------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Trouble:
-    """A proxy in front of the server that breaks some requests, each once: `(method, part of the path, how)`."""
-
-    target: str
-    planted: list[tuple[str, str, str]]
-    requests: list[tuple[str, str]] = field(default_factory=list)
-    url: str = ""
-
-    def next_for(self, method: str, path: str) -> str:
-        self.requests.append((method, path))
-        for entry in self.planted:
-            if entry[0] == method and re.search(entry[1], path):
-                self.planted.remove(entry)
-                return entry[2]
-        return ""
-
-
-@contextmanager
-def proxy(target: str, *planted: tuple[str, str, str]) -> Iterator[Trouble]:
-    trouble = Trouble(target, list(planted))
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def handle_any(self) -> None:
-            size = self.headers.get("Content-Length")
-            if size is None and self.headers.get("Transfer-Encoding") == "chunked":
-                body = b""
-                while length := int(self.rfile.readline(), 16):
-                    body += self.rfile.read(length)
-                    self.rfile.readline()
-                self.rfile.readline()
-            else:
-                body = self.rfile.read(int(size or 0))
-            how = trouble.next_for(self.command, self.path)
-            if how == "drop":
-                self.close_connection = True
-                self.connection.close()
-                return
-            if how.isdigit():
-                self.reply(int(how), b"<html><title>Bad gateway</title></html>", "text/html")
-                return
-            kept = {
-                name: value
-                for name, value in self.headers.items()
-                if name.lower() not in {"host", "connection", "transfer-encoding"}
-            }
-            answer = httpx2.request(
-                self.command, f"{target}{self.path}", headers=kept, content=body, trust_env=False, timeout=120
-            )
-            if how == "lose the answer":
-                self.close_connection = True
-                self.connection.close()
-                return
-            self.reply(answer.status_code, answer.content, answer.headers.get("Content-Type", ""))
-
-        def reply(self, status: int, body: bytes, kind: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        trouble.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever).start()
-        try:
-            yield trouble
-        finally:
-            server.shutdown()
 
 
 @pytest.mark.parametrize("how", ["500", "502", "drop", "lose the answer"])
@@ -695,6 +477,28 @@ def test_latest_is_the_highest_stable_version(workplace: MakeWorkplace, docker: 
     assert not [name for name in left if owner.name in name], "names stay on a machine that others use"
 
 
+def test_latest_of_two_versions_at_once(workplace: MakeWorkplace, docker: Docker) -> None:
+    """The higher one becomes public, and moves latest, while the lower one is about to."""
+    place = workplace("docker", lock=False)
+    place.push()
+    for tag in ("v1.0.0", "v1.1.0"):
+        place.tag(tag)
+        build_image(docker, place.root.parent / "image", tag.removeprefix("v"))
+        for words in (["create"], ["image"], ["publish", *(["--draft"] if tag == "v1.1.0" else [])]):
+            place.command(*words, **docker.environment, RELEASE_TAG=tag)
+
+    def higher() -> None:
+        for words in (["publish", "--public"], ["image", "--latest"]):
+            place.command(*words, **docker.environment, RELEASE_TAG="v1.1.0")
+        assert place.digest("latest") == place.digest("v1.1.0")
+
+    with proxy(place.repository.owner.server.url, ("PUT", "/manifests/latest", higher)) as trouble:
+        image = f"{trouble.host}/{place.repository.owner.name}/sample"
+        said = place.command("image", "--latest", **docker.environment, RELEASE_TAG="v1.0.0", REGISTRY_IMAGE=image)
+    assert "1.1.0 became public meanwhile" in said
+    assert place.digest("latest") == place.digest("v1.1.0") != place.digest("v1.0.0")
+
+
 def test_other_registries(workplace: MakeWorkplace, docker: Docker, server: Server) -> None:
     """Another owner of the same server plays Docker Hub, a third one GHCR: stable versions only go to that."""
     place = workplace("docker", lock=False)
@@ -766,6 +570,74 @@ def test_the_test_index_before_that(workplace: MakeWorkplace, server: Server, ru
     assert place.repository.owner.packages() == set()
 
 
+# What docs/releasing.md of a project says -----------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("long")
+def test_the_documented_commands_word_for_word(
+    workplace: MakeWorkplace, docker: Docker, server: Server, tmp_path: Path
+) -> None:
+    """Each line of a block and each command of the table, in the order in which somebody would need them."""
+    place = workplace("docker", "library", frontend=False)
+    place.push()
+    text = (place.root / "docs/releasing.md").read_text()
+    blocks = [line for block in re.findall(r"(?ms)^ *```\n(.*?)^ *```$", text) for line in block.split("\n")]
+    table = re.findall(r"^\| .* \| .* \| `(.*?)`(?:, then tag the right one)? \|$", text, re.MULTILINE)
+    tag, to_test_index, install = (line.strip() for line in blocks if line)
+    assert tag == "make tag-release VERSION=1.2.3" and len(table) == 6
+
+    token, test_index = place.token, server.owner()
+    index = f"{server.url}/api/packages/{test_index.name}/pypi"
+    environment = {**docker.extend(place.project.environment), "GITHUB_SERVER_URL": server.url}
+    environment |= {"TEST_PYPI_UPLOAD_URL": index, "TEST_PYPI_SIMPLE_URL": f"{index}/simple/"}
+
+    def type_in(line: str, **more: str) -> str:
+        result = run(["bash", "-c", line], cwd=place.root, env={**environment, **more}, returncode=None)
+        assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
+        return result.stdout
+
+    # A tag that is none, as the table's first line has it.
+    place.project.git("tag", "banana-sushi")
+    place.repository.push(place.root, "banana-sushi")
+    type_in(table[0].replace("TAG", "banana-sushi"))
+    names = [entry["name"] for entry in place.repository.api.get(f"{place.repository.path}/tags")]
+    assert names == []
+
+    # A pre-release to try from the test index, then the version itself by the documented command.
+    notes = place.root / "RELEASE_NOTES.md"
+    for version, tag_it in (("1.2.3-rc.1", tag.replace("1.2.3", "1.2.3-rc.1")), ("1.2.3", tag)):
+        notes.write_text(f"# {version}\n\n- New.\n", encoding="utf-8")
+        place.commit(f"Notes of {version} [skip ci]")
+        place.push()
+        type_in(tag_it)
+        release_tag = place.project.git("describe", "--tags").strip()
+        build_image(docker, tmp_path / "image", version_of(release_tag))
+        for words in (["create"], ["upload", *place.build(release_tag)], ["image"]):
+            place.command(*words, **docker.environment, RELEASE_TAG=release_tag)
+        if "rc" in release_tag:
+            place.command("publish", RELEASE_TAG=release_tag)
+            secrets = (f"GITEA_TOKEN={token}", f"TEST_PYPI_TOKEN={test_index.token}")
+            type_in(to_test_index.replace("GITEA_TOKEN=…", secrets[0]).replace("TEST_PYPI_TOKEN=…", secrets[1]))
+            assert test_index.packages("pypi") == {("pypi", "sample", "1.2.3rc1")}
+            local = {"https://test.pypi.org/simple/": f"{index}/simple/", "/tmp/try": str(tmp_path / "try")}
+            for old, new in local.items():
+                install = install.replace(old, new)
+            type_in(install, PATH=f"{Path(uv()).parent}:{environment['PATH']}")
+            assert list((tmp_path / "try").rglob("sample-1.2.3rc1.dist-info"))
+    assert release_tag == "v1.2.3"
+
+    # What finishes the release, and once more where all is done.
+    usual = {"GITEA_TOKEN": token, "DEPLOY_TOKEN": token}
+    finish = sorted(table[1:], key=lambda line: "publish" not in line)
+    assert [line.split()[3] for line in finish] == ["publish", "image", "redeploy", "index", "announce"]
+    for _ in range(2):
+        for line in finish:
+            type_in(line.replace("TAG", release_tag), **usual)
+        check_release(place, "v1.2.3", library_files("v1.2.3"))
+        assert place.digest("latest") == place.digest("1.2.3")
+        assert ("pypi", "sample", "1.2.3") in place.repository.owner.packages("pypi")
+
+
 # Before a release -----------------------------------------------------------------------------------------------------
 
 
@@ -798,6 +670,7 @@ def test_candidate_merge_and_tag(workplace: MakeWorkplace) -> None:
     assert "## 1.0.0\n\n- Something new." in (place.root / "CHANGELOG.md").read_text()
 
     assert "would tag v1.1.0" in place.command("tag", "minor", "--dry-run")
+    assert "is about 1.1.0 and not about 1.2.0rc1" in place.refused("tag", "1.2.0-rc.1")
     assert "pushed v1.1.0" in place.command("tag", "minor")
     assert "is there already, at this commit" in place.command("tag", "1.1.0")
     assert "is about 1.1.0 and not about 1.1.1" in place.refused("tag", "patch")

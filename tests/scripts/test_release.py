@@ -332,6 +332,24 @@ def test_github(library: Project) -> None:
     assert {authorization for _, _, authorization in server.requests} == {f"Bearer {TOKEN}"}
 
 
+def test_the_draft_waits_until_gitea_has_noted_the_tag(library: Project) -> None:
+    """Before that, Gitea would make it public; the tag's page tells."""
+    asked: list[str] = []
+
+    def page(method: str, path: str) -> Answer | None:
+        if method != "GET" or path.startswith("/api/"):
+            return None
+        asked.append(path)
+        assert not server.releases, "the draft was made before"
+        there = path == "/owner/name" or asked.count(path) == 3
+        return (200 if there else 404), "text/html", HTML
+
+    with serve(Server(odd=page)) as server:
+        library.command("create", GITHUB_SERVER_URL=server.url, GITHUB_REPOSITORY="owner/name")
+    assert asked == ["/owner/name", *["/owner/name/releases/tag/v1.0.0"] * 3]
+    assert [release["draft"] for release in server.releases] == [True]
+
+
 # Webhooks -------------------------------------------------------------------------------------------------------------
 
 

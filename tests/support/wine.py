@@ -125,6 +125,11 @@ class Windows:
         inside = str(at).removeprefix(f"/proc/{self.init}/root")
         run(["nsenter", f"--target={self.init}", "--mount", "mount", *arguments, inside])
 
+    def make_read_only(self, folder: Path) -> None:
+        """Let nobody in there write into a folder, not even root."""
+        self.mount("--bind", str(folder).removeprefix(f"/proc/{self.init}/root"), at=folder)
+        self.mount("-o", "remount,bind,ro", at=folder)
+
     def settle(self, timeout: float = 30) -> None:
         """Wait until all Windows programs have ended."""
         run(self.command("wineserver", "--wait"), timeout=timeout)

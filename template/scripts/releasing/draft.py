@@ -66,8 +66,9 @@ def create(options: argparse.Namespace) -> None:
         say(f"would make the draft {project.title!r}")
         return
     body = f"{notes}\n\n{downloads(project, [file.pattern for file in project.wanted])}\n"
+    settled = forge.is_settled(project.tag)
     release = forge.create_draft(project.tag, project.title, body, prerelease=project.version.is_prerelease)
-    for _ in range(4):
+    for _ in range(0 if settled else 10):
         time.sleep(0.5)
         release = withdraw(forge, forge.get(release))
     say(f"made the draft {project.title}: {release.page}")
@@ -76,7 +77,7 @@ def create(options: argparse.Namespace) -> None:
 def withdraw(forge: Forge, release: Release) -> Release:
     """Make a draft again of what was public too early, by a person, or by Gitea.
 
-    Gitea makes a draft public when it takes note of the push of its tag only afterwards, which on a busy server takes a while.
+    Gitea makes a draft public when it takes note of the push of its tag only afterwards. `create` waits for that where it can.
     """
     if release.draft or BEGIN not in release.body or release.named(SUMS):
         return release

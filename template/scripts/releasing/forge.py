@@ -6,6 +6,7 @@ import json
 import os
 import re
 import ssl
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,9 +24,11 @@ from releasing.project import settings
 ATTEMPTS = 5
 PAGE = 50
 PAGES = 200  # nobody has ten thousand releases: a server that goes on has lost count
+SETTLING = 15  # seconds that a busy server may take to see to a pushed tag
 ANSWER_LIMIT = 20 << 20
 TIMEOUT = httpx2.Timeout(60, connect=10, write=300, read=300)
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~-]*")  # of a file: nothing that a path or a page reads otherwise
+UUID = re.compile(r"[0-9a-f-]{36}")
 T = TypeVar("T")
 
 
@@ -44,6 +47,7 @@ class Asset:
     id: int
     name: str
     size: int
+    uuid: str = ""  # Gitea's
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,13 @@ def read_release(data: object) -> Release:
 def read_asset(data: object) -> Asset:
     if not isinstance(data, dict):
         raise ForgeError("The server's answer has a file that is none.")
-    return Asset(_member(data, "id", int), _member(data, "name", str), _member(data, "size", int))
+    uuid = str(data.get("uuid") or "")
+    return Asset(
+        _member(data, "id", int),
+        _member(data, "name", str),
+        _member(data, "size", int),
+        uuid if UUID.fullmatch(uuid) else "",
+    )
 
 
 def _member(data: Mapping[str, Any], name: str, kind: type[T]) -> T:
@@ -250,8 +260,9 @@ class Forge(ABC):
         """Save an asset as a file."""
         if not NAME.fullmatch(asset.name):
             raise ForgeError(f"The release has a file with the name {one_line(repr(asset.name), 80)}: delete it there.")
-        url, headers = self.source(release, asset)
+        self.save(asset, path, *self.source(release, asset))
 
+    def save(self, asset: Asset, path: Path, url: str, headers: Mapping[str, str]) -> None:
         def fetch() -> None:
             with (
                 self.http.stream("GET", url, headers=headers, follow_redirects=True) as response,
@@ -281,6 +292,10 @@ class Forge(ABC):
     @abstractmethod
     def knows_tag(self, tag: str) -> bool:
         """Say whether the server has that tag."""
+
+    def is_settled(self, tag: str) -> bool:  # noqa: ARG002
+        """Wait until nothing that the server still does about a pushed tag can touch a draft on it; says whether that is sure."""
+        return True
 
     @abstractmethod
     def delete(self, release: Release, asset: Asset) -> None:
@@ -317,6 +332,22 @@ class Gitea(Forge):
     def knows_tag(self, tag: str) -> bool:
         return self.exists(f"{self.path}/tags/{quote(tag, safe='')}")
 
+    def is_settled(self, tag: str) -> bool:
+        # Gitea takes note of a push a while after it, and then makes public what it has on the tag, drafts too. Of its API
+        # nothing tells, but the tag's page comes with that note, for all who may see the repository without a token.
+        if patient(lambda: self.page("")) != httpx2.codes.OK:
+            return False
+        deadline = time.monotonic() + SETTLING
+        path = f"/releases/tag/{quote(tag, safe='')}"
+        while (status := patient(lambda: self.page(path))) == httpx2.codes.NOT_FOUND and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return status == httpx2.codes.OK
+
+    def page(self, path: str) -> int:
+        """Ask for a page of the repository, and give the status."""
+        with self.http.stream("GET", f"{self.server}/{self.repository}{path}") as response:
+            return response.status_code
+
     def delete(self, release: Release, asset: Asset) -> None:
         self.remove(f"{self.path}/releases/{release.id}/assets/{asset.id}")
 
@@ -330,6 +361,15 @@ class Gitea(Forge):
                 files={"attachment": (path.name, file, "application/octet-stream")},
             )
         return read_asset(answer)
+
+    def download(self, release: Release, asset: Asset, path: Path) -> None:
+        try:
+            super().download(release, asset, path)
+        except ForgeError as error:
+            # Gitea 1.23 hides a draft's files from the workflow's own token, but not at the address of the file itself.
+            if error.status != httpx2.codes.NOT_FOUND or not asset.uuid:
+                raise
+            self.save(asset, path, f"{self.server}/attachments/{asset.uuid}", {})
 
     def source(self, release: Release, asset: Asset) -> tuple[str, dict[str, str]]:
         # Not the address in the answer: that has the public host, which a runner need not reach.

@@ -111,7 +111,7 @@ def tag(options: argparse.Namespace) -> None:
         return
     git("fetch", "--quiet", "--tags", "origin", f"+refs/heads/{branch}:refs/remotes/origin/{branch}")
     version = next_version(options.version)
-    name = f"v{version}"
+    name = tag_name(version)
     head = git("rev-parse", "HEAD")
     if git("status", "--porcelain", "--untracked-files=no"):
         raise ReleaseError("The work tree has changes: commit them first.")
@@ -158,6 +158,14 @@ def next_version(text: str) -> Version:
             return Version(f"{highest.base_version}rc{highest.pre[1] + 1}")
         return Version(f"{raised(stable, 'minor')}rc1")
     return raised(stable, text)
+
+
+def tag_name(version: Version) -> str:
+    """Write a version as tags have it: v1.2.3, v1.3.0-rc.1."""
+    if version.pre is None or version.is_postrelease or version.dev is not None:
+        return f"v{version}"
+    kind = {"a": "alpha", "b": "beta"}.get(version.pre[0], version.pre[0])
+    return f"v{version.base_version}-{kind}.{version.pre[1]}"
 
 
 def raised(version: Version, part: str) -> Version:

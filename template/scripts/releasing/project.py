@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+import stamina
 from packaging.version import Version
 from version import FROM_TAG, ROOT, VersionError, declared_version, tagged_version
 
@@ -22,6 +23,10 @@ TARGETS = ("desktop", "library", "image")  # modules of this package; a project 
 SUMS = "SHA256SUMS"
 NOTES_LIMIT = 100_000
 HEADING = re.compile(r"^#{1,2} +(?P<text>.+?) *#*$", re.MULTILINE)
+PASSING = re.compile(
+    r"timeout|timed out|connection (reset|refused|closed)|unexpected EOF|error sending request|\b50[0234]\b|TLS handshake",
+    re.IGNORECASE,
+)
 VERSION_WORD = re.compile(r"(?<![\w.])v?\d+(?:\.\d+)*[\w.!+-]*")
 
 
@@ -110,8 +115,27 @@ def run(
         said = [line for line in (result.stderr or result.stdout).splitlines() if line.strip()]
         errors = [number for number, line in enumerate(said) if line.startswith("error")]
         chosen = said[errors[0] :][:6] if errors else said[-3:]
-        raise ReleaseError(f"{' '.join(command[:2])}: {one_line(mask(' / '.join(chosen)), 400)}")
+        raise ReleaseError(
+            f"{' '.join([Path(command[0]).name, *command[1:2]])}: {one_line(mask(' / '.join(chosen)), 400)}"
+        )
     return result.stdout.strip()
+
+
+class PassingError(ReleaseError):
+    """A program failed for a reason that may pass."""
+
+
+def run_patiently(command: Sequence[str], *, env: Mapping[str, str] | None = None, text: str | None = None) -> str:
+    """Run a program, again where the network or a server was in the way for a moment."""
+    for attempt in stamina.retry_context(on=PassingError, attempts=4, timeout=120, wait_initial=1):
+        with attempt:
+            try:
+                return run(command, env=env, text=text)
+            except ReleaseError as error:
+                if PASSING.search(str(error)):
+                    raise PassingError(str(error)) from None
+                raise
+    raise AssertionError("not reached: the last attempt raises")
 
 
 def settings() -> dict[str, Any]:

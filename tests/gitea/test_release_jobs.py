@@ -1,0 +1,404 @@
+"""Releases by the runner: each subset of targets, failures in the middle of jobs, several at once, other servers."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.answers import SUBSETS, subset_id
+from tests.gitea.conftest import Environment
+from tests.gitea.proxy import Planted, Trouble, proxy
+from tests.gitea.releases import (
+    MakeWorkplace,
+    Workplace,
+    check_release,
+    desktop_files,
+    failed,
+    library_files,
+    no_secret,
+    version_of,
+    watched,
+)
+from tests.support.docker import Docker
+from tests.support.gitea import Server, serve
+from tests.support.gitea_runner import run_jobs
+
+pytestmark = pytest.mark.slow
+
+WorkplaceOf = Callable[..., Workplace]
+
+
+def files_of(targets: Sequence[str]) -> Callable[[str], list[str]]:
+    """Give what says which files a release of these targets has."""
+    kinds = [kind for name, kind in (("library", library_files), ("desktop", desktop_files)) if name in targets]
+    return lambda tag: sorted({"SHA256SUMS", *(name for kind in kinds for name in kind(tag))})
+
+
+def prepare(place: Workplace, environment: Environment) -> str:
+    """Put in a stand-in for the build of bundles, which takes minutes. Gives the key that signs."""
+    if not (place.root / "scripts/bundle.py").exists():
+        return ""
+    shutil.copy(Path(__file__).with_name("stand_in_bundle.py"), place.root / "scripts/bundle.py")
+    place.command("keygen", "--output", "key")
+    key = (place.root / "key").read_text().strip()
+    place.repository.secret("UPDATE_SIGNING_KEY", key)
+    (place.root / "key").unlink()
+    place.repository.variable("WINDOWS_PYTHON_URL", environment["WINDOWS_PYTHON_URL"])
+    place.commit("Stand-in [skip ci]")
+    return key
+
+
+def without_checks(place: Workplace) -> None:
+    """Leave the checks out: what they say is tested elsewhere, and here runs are many."""
+    makefile = place.root / "Makefile"
+    text = re.sub(
+        r"(?m)^(check-(?:python|tests|frontend|scripts):).*\n(?:\t.*\n)+", r"\1\n\t@true\n", makefile.read_text()
+    )
+    makefile.write_text(text)
+    place.commit("No checks [skip ci]")
+
+
+@pytest.mark.usefixtures("long", "runner")
+@pytest.mark.parametrize("targets", SUBSETS, ids=subset_id)
+def test_two_tags_at_once_of_each_subset(
+    targets: tuple[str, ...], workplace: MakeWorkplace, environment: Environment
+) -> None:
+    """A stable version and a pre-release of the next one, pushed together."""
+    place = workplace(*targets, frontend=False, source_dir="server" if len(targets) == 2 else ".")
+    place.repository.secret("DEPLOY_TOKEN", place.token)
+    prepare(place, environment)
+    place.push()
+    tags = {"v1.0.0": place.tag_here("v1.0.0"), "v1.1.0-rc.1": place.tag_here("v1.1.0-rc.1")}
+    owner = place.repository.owner
+    with watched(place, files_of(targets)):
+        place.repository.push(place.root, *tags)
+        runs = [place.repository.run(event="push", workflow="release.yml", head_sha=tags[tag]) for tag in tags]
+        for run in runs:
+            run.check(minutes=30)
+        time.sleep(0.2)
+    for tag in tags:
+        assets = check_release(place, tag, files_of(targets)(tag))
+        if "desktop" in targets:
+            manifest = json.loads(assets["update.json"])
+            assert (manifest["tag"], manifest["version"]) == (tag, version_of(tag))
+            assert len(base64.b64decode(assets["update.json.sig"])) == 64
+    versions = set(map(version_of, tags))
+    wheels = {("pypi", "sample", version) for version in versions} if "library" in targets else set()
+    assert owner.packages("pypi") == wheels
+    if "docker" in targets:
+        assert {name for _, _, name in owner.packages("container")} >= {*tags, *versions, "latest"}
+        assert place.digest("latest") == place.digest("v1.0.0") != place.digest("v1.1.0-rc.1")
+    no_secret(place, *runs)
+
+
+# What fails in the middle of a job ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def in_front(environment: Environment) -> Iterator[tuple[Server, Trouble]]:
+    """Run a Gitea whose runner, with everything that its jobs do, goes through a proxy that breaks things."""
+    with serve() as server, proxy(server.url) as trouble, run_jobs(replace(server, url=trouble.url), environment):
+        yield server, trouble
+
+
+@contextmanager
+def command_lines() -> Iterator[set[str]]:
+    """Collect the command lines of all processes on this machine, as anybody on it could."""
+    found: set[str] = set()
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    found.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                except OSError:
+                    continue
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield found
+    finally:
+        done.set()
+        thread.join()
+
+
+def fail_once(place: Workplace, marks: Path, *scripts: str) -> None:
+    """Let a script fail while there is a file of its name in `marks`, which it takes away."""
+    marks.mkdir()
+    for name in scripts:
+        path = place.root / "scripts" / name
+        line = f'if [[ -e {marks / name} ]]; then rm "{marks / name}"; echo "planted" >&2; exit 1; fi'
+        path.write_text(path.read_text().replace("set -euo pipefail\n", f"set -euo pipefail\n{line}\n", 1))
+    place.commit("Fails once [skip ci]")
+
+
+def unpacked(assets: dict[str, bytes]) -> Iterable[bytes]:
+    """Give all that is in the files of a release, unpacked as far as they are zips."""
+    for data in assets.values():
+        yield data
+        if data.startswith(b"PK"):
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                yield from (archive.read(name) for name in archive.namelist())
+
+
+def outline(place: Workplace, tag: str) -> dict[str, Any]:
+    """Describe a release and what belongs to it, with `VERSION` for its number."""
+    release = place.repository.release(tag)
+    contents: dict[str, Any] = {}
+    for name, data in place.repository.assets(tag).items():
+        contents[name] = len(data) if name.startswith("update") else None
+        if data.startswith(b"PK"):
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                contents[name] = sorted(archive.namelist())
+    packages = sorted(entry for entry in place.repository.owner.packages() if version_of(tag) in entry[2])
+    found = [release["name"], release["body"], release["draft"], release["prerelease"], contents, packages]
+    return json.loads(json.dumps(found).replace(version_of(tag), "VERSION"))  # type: ignore[no-any-return]
+
+
+@dataclass
+class Series:
+    """Releases that fail at each step in turn, and are finished by running the workflow by hand."""
+
+    workplace_of: WorkplaceOf
+    environment: Environment
+    docker: Docker
+    marks: Path
+    subtests: pytest.Subtests
+
+    def run(self, *targets: str) -> None:
+        whole = len(targets) == 3
+        with in_front(self.environment) as (server, trouble), command_lines() as seen:
+            owner = server.owner()
+            place = self.workplace_of(owner, *targets, frontend=False)
+            place.repository.variable("REGISTRY_IMAGE", f"{trouble.host}/{owner.name}/sample")
+            announce = f"{trouble.url}/hooks/canary-announce"
+            place.repository.secret("ANNOUNCE_WEBHOOK_URL", announce)
+            place.repository.secret("DOCKER_REDEPLOY_WEBHOOK_URL", f"{trouble.url}/hooks/canary-redeploy")
+            key = prepare(place, self.environment)
+            without_checks(place)
+            marks = self.marks
+            builds = [
+                "build-wheel.sh",
+                "build-image.sh",
+                *(["build-dist.sh", "build-dist-windows.sh"] if whole else []),
+            ]
+            fail_once(place, marks, *builds)
+            place.push()
+            runs = []
+            with watched(place, files_of(targets)):
+                with self.subtests.test("without the secret nothing is made"):
+                    runs.append(place.release("v1.0.0"))
+                    assert failed(runs[-1]) == {"draft"}
+                    assert "DEPLOY_TOKEN is not set, which Gitea's index needs" in runs[-1].log("draft")
+                    assert place.repository.releases() == []
+                place.repository.secret("DEPLOY_TOKEN", place.token)
+
+                with self.subtests.test("what fails at the network in passing stops nothing"):
+                    trouble.planted += [
+                        ("GET", "/releases[?]", "500"),
+                        ("POST", "/releases$", "lose the answer"),
+                        ("POST", "/assets[?]", "drop"),
+                        ("POST", "/assets[?]", "502"),
+                        ("GET", "/releases/download/", "502"),
+                        ("PUT", "/v2/.*/manifests/", "502"),
+                        ("PATCH", "/api/v1/.*/releases/", "lose the answer"),
+                        ("POST", "/api/packages/", "503"),
+                        ("POST", "/hooks/", "200"),
+                        ("POST", "/hooks/", "200"),
+                    ]
+                    runs.append(place.repository.dispatch("release.yml", tag="v1.0.0").check())
+                    assert trouble.planted == [], "not every failure was met"
+
+                commit = place.tag("v1.0.1")
+                runs.append(place.repository.run(event="push", workflow="release.yml", head_sha=commit))
+                steps: list[tuple[str, set[str], list[Planted]]] = [
+                    ("the third upload", {"publish"}, [("POST", "/assets[?]name=SHA256SUMS", "403")]),
+                    ("publish", {"publish"}, [("PATCH", "/api/v1/.*/releases/", "403")]),
+                    ("the index", {"finish"}, [("POST", "/api/packages/", "403")]),
+                ]
+                if whole:
+                    cdx, manifest = "/assets[?]name=.*linux-x64.cdx.json", "/v2/.*/manifests/"
+                    steps = [
+                        ("the draft", {"draft"}, [("POST", "/releases$", "403")]),
+                        ("a token of another scope", {"image"}, []),
+                        ("builds", {"wheel", "linux", "windows", "image"}, []),
+                        ("uploads and the image", {"linux", "image"}, [("POST", cdx, "403"), ("PUT", manifest, "403")]),
+                        *steps,
+                        ("latest", {"finish"}, [("PUT", "/v2/.*/manifests/latest", "403")]),
+                    ]
+                for number, (name, jobs, planted) in enumerate(steps):
+                    with self.subtests.test(f"where it fails: {name}"):
+                        trouble.planted += planted
+                        other_scope = owner.new_token("write:repository")
+                        place.repository.secret("DEPLOY_TOKEN", other_scope if "scope" in name else place.token)
+                        if name == "builds":
+                            for script in builds:
+                                (marks / script).touch()
+                        if number:
+                            runs.append(place.repository.dispatch("release.yml", tag="v1.0.1"))
+                        assert failed(runs[-1]) == jobs, runs[-1].logs()[-3000:]
+                        assert trouble.planted == [], "the failure was not met"
+                        public = [
+                            release["tag_name"] for release in place.repository.releases() if not release["draft"]
+                        ]
+                        assert ("v1.0.1" in public) == (jobs == {"finish"})
+                with self.subtests.test("a webhook that fails is a warning, and its command tells it later"):
+                    trouble.planted += [
+                        ("POST", "/hooks/canary-redeploy", "200"),
+                        ("POST", "/hooks/canary-announce", "500"),
+                    ]
+                    runs.append(place.repository.dispatch("release.yml", tag="v1.0.1").check())
+                    assert "ANNOUNCE_WEBHOOK_URL (127.0.0.1) answered 500" in runs[-1].log("finish")
+                    trouble.planted += [("POST", "/hooks/canary-announce", "200")]
+                    place.command("announce", RELEASE_TAG="v1.0.1", ANNOUNCE_WEBHOOK_URL=announce)
+                    assert trouble.planted == []
+            with self.subtests.test("in the end it is as an undisturbed one"):
+                assert outline(place, "v1.0.1") == outline(place, "v1.0.0")
+                for tag in ("v1.0.0", "v1.0.1"):
+                    check_release(place, tag, files_of(targets)(tag))
+                assert place.digest("latest") == place.digest("1.0.1") == place.digest("v1.0.1")
+            with self.subtests.test("no secret is in a log, in a file or on a command line"):
+                tokens = {token for token in trouble.tokens if len(token) >= 16}
+                assert len(tokens) > len(runs), "jobs have a token each"
+                secrets = {place.token, key, "canary-announce", "canary-redeploy", *tokens} - {""}
+                image = f"{server.host}/{owner.name}/sample:v1.0.1"
+                self.docker.run("pull", "--quiet", image)
+                said = [run.logs() for run in runs]
+                said += [self.docker.run("history", "--no-trunc", image), self.docker.run("inspect", image), *seen]
+                files = list(unpacked(place.repository.assets("v1.0.1")))
+                self.docker.run("rmi", image)
+                for secret in secrets:
+                    assert not [text for text in said if secret in text]
+                    assert not [data for data in files if secret.encode() in data]
+                assert any("release.py" in line for line in seen), "nobody looked"
+
+
+@pytest.fixture
+def series(
+    workplace_of: WorkplaceOf, environment: Environment, docker: Docker, tmp_path: Path, subtests: pytest.Subtests
+) -> Series:
+    return Series(workplace_of, environment, docker, tmp_path / "marks", subtests)
+
+
+def test_what_fails_in_a_job_is_finished_by_a_run_by_hand(series: Series) -> None:
+    """What one release is in the end is what an undisturbed one is."""
+    series.run("docker", "library")
+
+
+@pytest.mark.usefixtures("long")
+def test_so_is_what_fails_at_every_step_of_a_project_with_all_targets(series: Series) -> None:
+    series.run("docker", "desktop", "library")
+
+
+# Branches, candidates, other servers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("long", "runner")
+def test_a_tag_on_a_branch_that_is_then_deleted(workplace: MakeWorkplace, tmp_path: Path) -> None:
+    """The branch's name is code in shells and in workflows, with quotes and other scripts."""
+    place = workplace("library")
+    place.repository.secret("DEPLOY_TOKEN", place.token)
+    place.push()
+    pwned = tmp_path / "pwned"
+    branch = f"release/1.x$(touch${{IFS}}{pwned})`touch${{IFS}}{pwned}`';touch${{IFS}}{pwned};\"${{{{secrets}}}}ü🚀"
+    place.project.git("switch", "--quiet", "--create", branch)
+    commit = place.tag_here("v1.0.0", "- “Quotes”, `$(code)` and 🚀.")
+    with watched(place, library_files):
+        place.repository.push(place.root, "v1.0.0", branch)
+        started = place.repository.run(event="push", workflow="release.yml", head_sha=commit)
+        place.project.git("push", "--quiet", "--delete", place.repository.remote, branch)
+        place.project.git("switch", "--quiet", "main")
+        place.project.git("branch", "--delete", "--force", branch)
+        started.check()
+        time.sleep(0.2)
+    check_release(place, "v1.0.0", library_files("v1.0.0"))
+    assert place.repository.api.get(f"{place.repository.path}/tags/v1.0.0")["commit"]["sha"] == commit
+    assert not pwned.exists() and not list(place.root.rglob("pwned"))
+
+
+@pytest.mark.usefixtures("long", "runner")
+def test_from_the_candidate_to_the_release(workplace: MakeWorkplace) -> None:
+    """Three workflows one after the other, started and merged by a person; DEPLOY_TOKEN lets one start the next."""
+    place = workplace("library")
+    without_checks(place)
+    place.repository.secret("DEPLOY_TOKEN", place.token)
+    (place.root / "RELEASE_NOTES.md").write_text("# 1.0.0\n\n- All of it.\n", encoding="utf-8")
+    place.commit("Notes [skip ci]")
+    place.project.git("tag", "v1.0.0")
+    place.commit("feat: colours [skip ci]")
+    place.push()
+    place.repository.push(place.root, "v1.0.0")
+    candidate = place.repository.dispatch("release-candidate.yml").check()
+    (opened,) = place.repository.api.pages(f"{place.repository.path}/pulls", state="open")
+    assert opened["title"].startswith("chore(auto-release-candidate-")
+    place.repository.api.post(f"{place.repository.path}/pulls/{opened['number']}/merge", Do="squash")
+    tagged = place.repository.dispatch("tag-release.yml", version="minor").check()
+    commit = place.repository.api.get(f"{place.repository.path}/branches/main")["commit"]["id"]
+    for started in place.repository.runs(workflow="test.yml"):
+        started.cancel()  # of the request and the merge; eight jobs each
+    with watched(place, library_files):
+        released = place.repository.run(event="push", workflow="release.yml", head_sha=commit).check()
+        time.sleep(0.2)
+    check_release(place, "v1.1.0", library_files("v1.1.0"))
+    assert "Colours" in place.repository.release("v1.1.0")["body"]
+    assert place.repository.owner.packages("pypi") == {("pypi", "sample", "1.1.0")}
+    no_secret(place, candidate, tagged, released)
+
+
+@pytest.mark.usefixtures("long")
+def test_a_release_below_a_path(workplace_of: WorkplaceOf, environment: Environment) -> None:
+    with serve(sub_path="/git") as server, run_jobs(server, environment):
+        place = workplace_of(server.owner(), "library")
+        place.repository.secret("DEPLOY_TOKEN", place.token)
+        place.push()
+        with watched(place, library_files):
+            place.release("v1.0.0").check()
+            time.sleep(0.2)
+        check_release(place, "v1.0.0", library_files("v1.0.0"))
+        assert place.repository.owner.packages() == {("pypi", "sample", "1.0.0")}
+
+
+@pytest.mark.usefixtures("long")
+def test_a_release_on_an_older_server(workplace_of: WorkplaceOf, environment: Environment) -> None:
+    """1.23 has no list of runs: what it then has tells when the workflow is done."""
+    with serve("1.23") as server, run_jobs(server, environment):
+        place = workplace_of(server.owner(), "docker", "library", frontend=False)
+        place.repository.secret("DEPLOY_TOKEN", place.token)
+        place.push()
+        with watched(place, library_files):
+            place.tag("v1.0.0")
+            wait_until(lambda: place.digest("latest") is not None)
+            wait_until(lambda: "running" not in states(place).values())
+        check_release(place, "v1.0.0", library_files("v1.0.0"))
+        owner = place.repository.owner
+        assert owner.packages("pypi") == {("pypi", "sample", "1.0.0")}
+        assert {name for _, _, name in owner.packages("container")} >= {"v1.0.0", "1.0.0", "latest"}
+        assert place.digest("latest") == place.digest("1.0.0") == place.digest("v1.0.0")
+        assert set(states(place).values()) == {"success"}
+
+
+def states(place: Workplace) -> dict[str, str]:
+    tasks = place.repository.api.get(f"{place.repository.path}/actions/tasks")["workflow_runs"] or []
+    return {task["name"]: task["status"] for task in tasks}
+
+
+def wait_until(done: Callable[[], bool], seconds: float = 900) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, f"not done after {seconds} s"
+        time.sleep(1)
