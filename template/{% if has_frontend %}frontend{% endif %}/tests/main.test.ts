@@ -5,10 +5,6 @@ import html from "../index.html?raw";
 import type { Monitor } from "../src/monitor.ts";
 import { FakeServer, INFO } from "./server.ts";
 
-{% if has_update %}
-vi.mock("../src/update/index.ts", () => ({ startUpdates: vi.fn() })); // tests/update is about them
-
-{% endif %}
 let server: FakeServer;
 let monitor: Monitor;
 
@@ -49,6 +45,7 @@ test("shows the server's name, version and status", async () => {
   expect(text("python")).toBe("3.13.1");
   expect(text("platform")).toBe("Linux x86_64");
   expect(document.querySelector<HTMLTimeElement>("#checked")?.dateTime).toBe("2026-01-02T03:04:05.000Z");
+  expect(document.getElementById("releases")?.hidden).toBe(true);
 });
 
 test("takes the title from the server, as text and not as HTML", async () => {
@@ -84,6 +81,14 @@ test("says when the server goes away, and is back to normal by itself", async ()
   await pass(2);
   expect(text("status")).toBe("Ready");
   expect(text("version")).toBe("1.3.0");
+});
+
+test("links to the releases where the server names them", async () => {
+  server.info = { ...INFO, releases_url: "https://gitea.example.com/me/it/releases" };
+  await open();
+  const link = document.querySelector<HTMLAnchorElement>("#releases");
+  expect(link?.hidden).toBe(false);
+  expect(link?.href).toBe("https://gitea.example.com/me/it/releases");
 });
 
 test("asks at once when told to, and not twice at the same time", async () => {

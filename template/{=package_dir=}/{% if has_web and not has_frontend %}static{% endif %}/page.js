@@ -1,8 +1,4 @@
 // Shows name, version and live status of the server. Texts of the server are only ever set as text, never as HTML.
-{% if has_update %}
-
-import { startUpdates } from "./update.js";
-{% endif %}
 
 const WORDS = { starting: "Starting", ready: "Ready", unreachable: "Unreachable" };
 const DETAILS = { starting: "The server is answering, but not ready yet.", ready: "The server is up and answering." };
@@ -50,6 +46,9 @@ function showInfo(info) {
   startedAt = Date.now() - info.uptime_seconds * 1000;
   document.title = info.name;
   for (const id of ["name", "version", "python", "platform"]) setText(id, info[id]);
+  const releases = find("releases");
+  releases.hidden = !/^https?:\/\//i.test(info.releases_url ?? "");
+  releases.href = releases.hidden ? "" : info.releases_url;
 }
 
 class UnexpectedAnswer extends Error {
@@ -101,6 +100,3 @@ document.addEventListener("visibilitychange", checkWhenVisible);
 window.addEventListener("online", checkWhenVisible);
 setInterval(showUptime, 1000);
 check();
-{% if has_update %}
-startUpdates();
-{% endif %}

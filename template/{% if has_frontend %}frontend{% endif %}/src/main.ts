@@ -1,12 +1,6 @@
 import { startMonitor } from "./monitor.ts";
 import { createPage } from "./page.ts";
-{% if has_update %}
-import { startUpdates } from "./update/index.ts";
-{% endif %}
 
 const page = createPage(() => void monitor.check());
 export const monitor = startMonitor(page.show);
 window.setInterval(page.tick, 1000);
-{% if has_update %}
-startUpdates();
-{% endif %}
