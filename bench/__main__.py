@@ -15,6 +15,7 @@ from bench import bundles, releases
 from bench.copying import committed, compare_combinations, compare_copies
 from bench.images import compare_builds
 from bench.measure import Table, machine
+from bench.updates import compare_updates
 from bench.windows import compare_dependencies, compare_sizes
 from tests.answers import Answers, all_combinations, pairwise, sampled_combinations, subsets
 
@@ -32,6 +33,7 @@ def main() -> int:
         nargs="*",
         metavar="PART",
         help="copies, combinations, images, bundle-start, bundle-again, windows-dependencies, windows-installer, "
+        "updates, "
         "release, release-calls, release-memory (default: all)",
     )
     parser.add_argument("--runs", type=int, default=9, help="runs of each program (default: %(default)s)")
@@ -49,6 +51,7 @@ def main() -> int:
             "bundle-again": lambda template: bundles.compare_builds(template, scratch, min(arguments.runs, 3)),
             "windows-dependencies": lambda template: compare_dependencies(template, scratch, min(arguments.runs, 3)),
             "windows-installer": lambda template: compare_sizes(template, scratch),
+            "updates": lambda template: compare_updates(template, scratch, arguments.runs),
             "release": lambda template: releases.measure_releases(template, scratch, min(arguments.runs, 3)),
             "release-calls": lambda template: releases.measure_calls(template, scratch),
             "release-memory": lambda template: releases.measure_memory(template, scratch),

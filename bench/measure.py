@@ -63,6 +63,7 @@ class Row:
     bound: str
     kept: bool | None
     size: int | None = None  # in bytes: then the row is about that, not about seconds
+    amount: str = ""  # with its unit: then the row is about that
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class Table:
             ratio = "" if each.ratio is None else f"{each.ratio:.2f}x"
             kept = "" if each.kept is None else " kept" if each.kept else " **missed**"
             measured = f"{duration(each.median)} | {'' if each.cpu is None else duration(each.cpu)}"
+            if each.amount:
+                measured = f"{each.amount} | "
             if each.size is not None:
                 measured = f"{each.size / 1e6:.1f} MB"
             lines.append(f"| {each.what} | {measured} | {ratio} | {each.bound}{kept} |")
@@ -101,6 +104,11 @@ def size_row(what: str, size: int, *, others: int | None = None, bound: float | 
     ratio = size / others if others else None
     kept = None if bound is None or ratio is None else ratio <= bound
     return Row(what, 0.0, None, ratio, "" if bound is None else f"≤ {bound:g}x", kept, size)
+
+
+def amount_row(what: str, amount: float, unit: str, bound: float) -> Row:
+    """Make a row about something else than seconds among rows that are about them; `bound` is for the amount."""
+    return Row(what, 0.0, None, None, f"≤ {bound:g}{unit}", amount <= bound, amount=f"{amount:.3g}{unit}")
 
 
 def duration(seconds: float) -> str:

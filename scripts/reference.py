@@ -55,7 +55,10 @@ CHANGES = {
     "port": "the port that the app and its container listen on where no setting says otherwise.",
     "frontend": "whether the page is made in `frontend/`, or is plain HTML, CSS and JavaScript in the package.",
     "tkinter": "for now: errors at the start open a window where there is no terminal to print them on.",
-    "auto_update": "for now: the page links to the releases, and a setting `releases_url` says where they are.",
+    "auto_update": (
+        "`SOURCE/src/PACKAGE/update/`, which finds releases and, in a desktop app, installs them; its part of the page,"
+        " its dependencies and settings."
+    ),
     "release_gate": "whether `release.yml` makes a whole draft public, or leaves that to a person and `publish.yml`.",
     "index": "where a release sends the wheel, how the README installs the library, and the index that uv knows.",
 }
@@ -69,6 +72,8 @@ CONDITIONS = {
     "has_web": "docker or desktop",
     "has_frontend": "a frontend",
     "has_tkinter": "tkinter",
+    "has_update": "updates",
+    "has_desktop and has_update": "desktop, updates",
     "has_web and not has_frontend": "docker or desktop, without a frontend",
     "source_prefix": "a source folder",
 }
@@ -272,7 +277,8 @@ def _owner(name: str, settings: dict[str, Any]) -> str:
     owner = "template"
     for pattern in once:  # as git reads them: without a slash it is a name in any folder, and the last one decides
         path = name if "/" in pattern else name.rpartition("/")[2]
-        if fnmatch(path, pattern.removeprefix("!").replace("{= source_prefix =}", "SOURCE/")):
+        place = pattern.removeprefix("!").replace("{= source_prefix =}", "SOURCE/")
+        if fnmatch(path, place) or fnmatch(path, f"{place}/*"):  # a folder stands for what is in it
             owner = "template" if pattern.startswith("!") else "you"
     return "both" if name == "SOURCE/pyproject.toml" else owner
 

@@ -9,7 +9,8 @@ import pytest
 
 from bench import bundles, releases
 from bench.copying import committed, compare_combinations, compare_copies
-from bench.measure import Table, Times, row, size_row
+from bench.measure import Table, Times, amount_row, row, size_row
+from bench.updates import compare_updates
 from bench.windows import compare_dependencies, compare_sizes
 from tests.answers import pairwise, sampled_combinations, subsets
 
@@ -64,6 +65,13 @@ def test_setup_exe_is_small(packed: Path, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("long")
 @pytest.mark.slow
+def test_an_update_costs_little(packed: Path, tmp_path: Path) -> None:
+    table = compare_updates(packed, tmp_path, runs=9)
+    assert all(row.kept is not False for row in table.rows), table.markdown()
+
+
+@pytest.mark.usefixtures("long")
+@pytest.mark.slow
 def test_a_release_is_public_soon(packed: Path, tmp_path: Path) -> None:
     table = releases.measure_releases(packed, tmp_path, runs=1)
     assert table.rows[0].kept, table.markdown()
@@ -75,6 +83,14 @@ def test_a_release_is_public_soon(packed: Path, tmp_path: Path) -> None:
 def test_an_upload_is_cheap(measure: Callable[[Path, Path], Table], packed: Path, tmp_path: Path) -> None:
     table = measure(packed, tmp_path)
     assert table.rows[0].kept, table.markdown()
+
+
+def test_a_table_with_an_amount() -> None:
+    rows = [amount_row("requests", 3, "", 2), amount_row("memory", 12.34, " MB", 30)]
+    assert Table("Title", rows).markdown() == (
+        "### Title\n\n| | median | CPU | ratio | bound |\n|---|--:|--:|--:|---|\n"
+        "| requests | 3 |  |  | ≤ 2 **missed** |\n| memory | 12.3 MB |  |  | ≤ 30 MB kept |"
+    )
 
 
 def test_a_table_of_sizes() -> None:

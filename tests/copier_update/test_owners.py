@@ -32,8 +32,10 @@ def committed(folder: Path, message: str) -> None:
 
 
 @pytest.mark.parametrize("source_dir", [".", "server"])
-def test_fixes_of_the_single_instance_arrive(source_dir: str, template: Path, project: Render, tmp_path: Path) -> None:
-    """It stands in the user's folders, but what installed apps and their launchers rely on is the template's."""
+def test_fixes_of_what_installed_apps_rely_on_arrive(
+    source_dir: str, template: Path, project: Render, tmp_path: Path
+) -> None:
+    """It stands in the user's folders, but is the template's: the single instance, and the updates."""
     root = project(answers_for(["desktop"], package_name="sample", source_dir=source_dir))
     git(root, "init", "--quiet")
     package, tests = root / source_dir / "src/sample", root / source_dir / "tests"
@@ -46,11 +48,16 @@ def test_fixes_of_the_single_instance_arrive(source_dir: str, template: Path, pr
         template,
         tmp_path / "newer",
         f"{STARTER}/{{% if has_desktop %}}instance.py{{% endif %}}",
-        f"{STARTER}/{{% if has_web %}}app.py{{% endif %}}",
+        f"{STARTER}/{{% if has_web %}}app.py{{% endif %}}.jinja",
         f"{STARTER}/{{% if has_web %}}page.py{{% endif %}}.jinja",
         f"{STARTER}/{{% if has_web %}}server.py{{% endif %}}.jinja",
         "template/{=tests_dir=}/{% if has_desktop %}test_instance.py{% endif %}.jinja",
+        f"{STARTER}/{{% if has_update %}}update{{% endif %}}/store.py",
+        f"{STARTER}/{{% if has_update %}}update{{% endif %}}/providers/gitea.py",
         "template/{=tests_dir=}/{% if has_web %}test_server.py{% endif %}.jinja",
+        "template/{=tests_dir=}/{% if has_update %}update{% endif %}/test_store.py.jinja",
+        "template/{% if has_frontend %}frontend{% endif %}/src/page.ts",
+        "template/{% if has_frontend %}frontend{% endif %}/src/{% if has_update %}update{% endif %}/live.ts",
     )
     answers = root / ".copier-answers.yml"
     text = answers.read_text(encoding="utf-8")
@@ -64,7 +71,11 @@ def test_fixes_of_the_single_instance_arrive(source_dir: str, template: Path, pr
     assert changed == {
         ".copier-answers.yml",
         f"{prefix}src/sample/instance.py",
+        f"{prefix}src/sample/update/providers/gitea.py",
+        f"{prefix}src/sample/update/store.py",
         f"{prefix}tests/test_instance.py",
+        f"{prefix}tests/update/test_store.py",
+        "frontend/src/update/live.ts",
     }
     assert (package / "instance.py").read_text(encoding="utf-8").endswith(FIX)
     assert (tests / "test_instance.py").read_text(encoding="utf-8").endswith(FIX)

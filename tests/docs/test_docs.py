@@ -41,7 +41,7 @@ ELSEWHERE = {
         "actions/…",
         "actions/upload-artifact",
     ),
-    *("instance.json", "versions/", "python/", "bin/python3.13", "lib/python3.13"),  # an installed app
+    *("instance.json", "versions/", "app/", "python/", "venv/", "bin/python3.13", "lib/python3.13"),  # an installed app
     *("build/", "build/cache/", "scripts/build-local.sh", "scripts/icon.png"),
     *("src/home_server/lights.py", "tests/test_lights.py", "$RUNNER_TOOL_CACHE/cache"),
 }

@@ -37,7 +37,6 @@ LONG = {
     "python": "3.14.0rc3+experimental",
     "platform": "Linux-6.12.48+deb13-cloud-amd64-x86_64-with-glibc2.41",
     "uptime_seconds": 123456789.0,
-    "releases_url": "https://gitea.example.com/somebody/something/releases",
 }
 
 
@@ -153,13 +152,12 @@ def open_in_state(page: Page, app: App, status: str) -> None:
 def test_shows_what_the_server_says(app: App, page: Page, messages: list[str]) -> None:
     info = app.get("/system/info")
     page.goto(app.url)
-    expect(page.get_by_role("status")).to_contain_text("Ready")
+    expect(page.get_by_role("tabpanel", name="Status").get_by_role("status")).to_contain_text("Ready")
     expect(page.get_by_role("heading", level=1)).to_have_text(NAME)
     expect(page).to_have_title(NAME)
     for name in ("version", "python", "platform"):
         expect(page.locator(f"#{name}")).to_have_text(info[name])
     expect(page.locator("#uptime")).to_have_text(re.compile(r"^\d+ (s|min \d+ s)$"))
-    expect(page.get_by_role("link", name="Releases")).to_have_attribute("href", info["releases_url"])
     assert messages == []
 
 
@@ -218,7 +216,7 @@ def test_works_with_the_keyboard(app: App, page: Page) -> None:
             "element => getComputedStyle(element).outlineStyle + getComputedStyle(element).outlineWidth"
         )
         assert outline == "solid3px"
-    assert reached == ["Releases", "Check now"]
+    assert reached == ["Status", "Check now"]
     with page.expect_response("**/health", timeout=1_000):
         page.keyboard.press("Enter")
 
@@ -237,12 +235,17 @@ def test_shows_the_light_where_the_system_chooses_the_colours(app: App, page: Pa
     assert page.evaluate("getComputedStyle(document.querySelector('#status'), '::before').borderTopStyle") == "solid"
 
 
-def test_both_pages_are_the_same(render: Render) -> None:
+@pytest.mark.parametrize("auto_update", [False, True])
+def test_both_pages_are_the_same(render: Render, auto_update: bool) -> None:
     """They differ in nothing but where their files are."""
-    built = render(answers_for(["docker"], project_slug="sample-page", frontend=True)) / "frontend"
-    plain = render(answers_for(["docker"], project_slug="sample-page", frontend=False)) / "src/sample_page/static"
+    answers = {"project_slug": "sample-page", "auto_update": auto_update}
+    built = render(answers_for(["docker"], frontend=True, **answers)) / "frontend"
+    plain = render(answers_for(["docker"], frontend=False, **answers)) / "src/sample_page/static"
     text = (built / "index.html").read_text(encoding="utf-8")
     for old, new in {"/src/main.ts": "/page.js", "/src/": "/", '"/': '"/static/'}.items():
         text = text.replace(old, new)
-    assert (plain / "index.html").read_text(encoding="utf-8") == text
+    page = (plain / "index.html").read_text(encoding="utf-8")
+    update_style = '    <link rel="stylesheet" href="/static/update.css" />\n'  # in the other, a script names it
+    assert (update_style in page) == auto_update
+    assert page.replace(update_style, "") == text
     assert (plain / "style.css").read_bytes() == (built / "src/style.css").read_bytes()

@@ -11,7 +11,6 @@ export interface SystemInfo {
   python: string;
   platform: string;
   uptimeSeconds: number;
-  releasesUrl?: string;
 }
 
 /** How long an answer may take before the server counts as unreachable. */
@@ -35,10 +34,6 @@ class Answer {
     this.fields = body as Record<string, unknown>;
   }
 
-  has(field: string): boolean {
-    return this.fields[field] !== undefined && this.fields[field] !== null;
-  }
-
   text(field: string): string {
     const value = this.fields[field];
     return typeof value === "string" ? value : this.reject(field, "a text");
@@ -52,12 +47,6 @@ class Answer {
   boolean(field: string): boolean {
     const value = this.fields[field];
     return typeof value === "boolean" ? value : this.reject(field, "true or false");
-  }
-
-  /** An address that is safe in a link: never `javascript:` or the like. */
-  webAddress(field: string): string {
-    const value = this.text(field);
-    return /^https?:\/\//i.test(value) && URL.canParse(value) ? value : this.reject(field, "a web address");
   }
 
   private reject(field: string, wanted: string): never {
@@ -93,7 +82,6 @@ export async function getSystemInfo(): Promise<SystemInfo> {
     python: answer.text("python"),
     platform: answer.text("platform"),
     uptimeSeconds: answer.number("uptime_seconds"),
-    ...(answer.has("releases_url") && { releasesUrl: answer.webAddress("releases_url") }),
   };
 }
 

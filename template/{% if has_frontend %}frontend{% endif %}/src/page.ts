@@ -66,9 +66,6 @@ export function createPage(onCheckNow: () => void): Page {
       setText("version", info.version);
       setText("python", info.python);
       setText("platform", info.platform);
-      const releases = find("releases", HTMLAnchorElement);
-      releases.hidden = info.releasesUrl === undefined;
-      releases.href = info.releasesUrl ?? "";
     }
     tick();
   }

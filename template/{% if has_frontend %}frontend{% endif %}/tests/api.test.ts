@@ -31,8 +31,6 @@ test.each([
   [null, "it is no object"],
   [{ ...INFO, version: undefined }, '"version" is not a text'],
   [{ ...INFO, uptime_seconds: "62" }, '"uptime_seconds" is not a number'],
-  [{ ...INFO, releases_url: "javascript:alert(1)" }, '"releases_url" is not a web address'],
-  [{ ...INFO, releases_url: "https://" }, '"releases_url" is not a web address'],
 ])("%j is refused", async (info, problem) => {
   server.info = info;
   await expect(getSystemInfo()).rejects.toThrow(problem);

@@ -1,0 +1,61 @@
+"""A Gitea with the releases of a generated app: built as its users' builds are, signed, found by what is installed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.answers import Answers
+from tests.conftest import Render
+from tests.gitea.conftest import server
+from tests.support import windows_pythons
+from tests.support.gitea import Server
+from tests.support.projects import Project, newcomer
+from tests.support.tools import run
+from tests.support.updates import Installed, Platform, Source
+
+__all__ = ["make_source", "server"]
+
+# Read by makensis before a project's own script: setup.exe is the same but for how it is packed, in seconds.
+FAST_SETUP = """\
+!pragma warning disable 8020
+!pragma warning disable 8026
+SetCompressor /FINAL zlib
+"""
+
+
+def make_source(render: Render, server: Server, folder: Path, platform: Platform = "linux") -> Source:
+    """Give a project whose releases are built for one platform, in a repository of its own."""
+    owner = server.owner()
+    answers: Answers = {"project_name": "Sample", "targets": ["desktop"], "frontend": False, "auto_update": True}
+    root = folder / "project"
+    shutil.copytree(render({**answers, "gitea_url": server.url, "repo_owner": owner.name}), root, symlinks=True)
+    environment = newcomer(folder / "links")
+    if platform == "windows":
+        (folder / "nsisconf.nsh").write_text(FAST_SETUP, encoding="ascii")
+        environment |= {**windows_pythons.environment(), "NSISCONFDIR": str(folder)}
+    project = Project(root, environment)
+    run([root / "scripts/uv.sh", "lock", "--quiet"], cwd=project.source, env=project.environment)
+    project.git("init", "--quiet", "--initial-branch", "main")
+    repository = owner.repository(project.slug)
+    project.git("remote", "add", "origin", repository.remote)
+    return Source(project, repository, platform)
+
+
+@pytest.fixture(scope="session")
+def source(render: Render, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Source:
+    return make_source(render, server, tmp_path_factory.mktemp("updating"))
+
+
+@pytest.fixture(scope="session")
+def first(source: Source) -> Path:
+    """The folder with the files of 1.0.0, which is installed before anything else is released."""
+    return source.publish("1.0.0")
+
+
+@pytest.fixture
+def installed(source: Source, first: Path, tmp_path: Path) -> Installed:
+    """1.0.0, unpacked."""
+    return Installed.unpack(first / f"{source.project.slug}-v1.0.0-linux-x64.tar.gz", tmp_path / "An app – for Jö")
