@@ -1,1 +1,0 @@
-../../../hooks/gitea_workflows.py

@@ -1,0 +1,1 @@
+../../hooks/gitea_workflows.py
