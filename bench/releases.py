@@ -12,30 +12,17 @@ from pathlib import Path
 import copier
 
 from bench.measure import Row, Table, Times, row, size_row
-from tests.gitea.proxy import proxy
-from tests.gitea.releases import Workplace
+from tests.gitea.releases import Workplace, peak_of_upload, requests_of_upload
 from tests.support.gitea import Run, Server, serve
 from tests.support.gitea_runner import run_jobs
 from tests.support.projects import Project, newcomer
-from tests.support.tools import run, uv
+from tests.support.tools import run
 
 SECONDS = 60  # from the pushed tag to the public release, beside the checks
 CALLS = 1  # of the API for each file, beside listing
 MEMORY = 80_000_000  # at most, while 100 MB are uploaded
 BIG = 100_000_000
 CHECKS = {"python", "tests", "scripts"}
-PEAK = """
-import re, runpy, sys
-from pathlib import Path
-sys.path.insert(0, "scripts")
-sys.argv = ["release.py", "upload", *sys.argv[1:]]
-try:
-    runpy.run_path("scripts/release.py", run_name="__main__")
-except SystemExit as end:
-    if end.code:
-        raise
-print("peak", re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
-"""
 
 
 @contextmanager
@@ -114,12 +101,11 @@ def measure_calls(template: Path, scratch: Path) -> Table:
         names = [f"file-{number}.bin" for number in range(10)]
         for name in names:
             (place.root / name).write_text(name)
-        with proxy(server.url) as between:
-            begin = time.monotonic()
-            place.command("upload", *names, GITHUB_SERVER_URL=between.url)
-            seconds = time.monotonic() - begin
-    calls = sum(method != "GET" for method, _ in between.requests) / len(names)
-    listing = sum(method == "GET" for method, _ in between.requests)
+        begin = time.monotonic()
+        requests = requests_of_upload(place, *names)
+        seconds = time.monotonic() - begin
+    calls = sum(method != "GET" for method, _ in requests) / len(names)
+    listing = sum(method == "GET" for method, _ in requests)
     return Table(
         "An upload of ten files",
         [Row("calls of the API for each", seconds, None, calls, f"≤ {CALLS}x", calls <= CALLS)],
@@ -132,27 +118,13 @@ def measure_memory(template: Path, scratch: Path) -> Table:
     with serve() as server, library(template, scratch, server) as place:
         place.tag("v1.0.0")
         place.command("create")
-        with (place.root / "big.bin").open("wb") as file:
-            file.truncate(BIG)
-        (place.root / "peak.py").write_text(PEAK)
-        command = [
-            uv(),
-            "run",
-            "--quiet",
-            "--no-project",
-            "--with-requirements",
-            "scripts/release.py",
-            "python",
-            "peak.py",
-        ]
-        environment = {**place.project.environment, "GITHUB_SERVER_URL": server.url, "GITEA_TOKEN": place.token}
-        said = run([*command, "big.bin"], cwd=place.root, env=environment).stdout
+        peak = peak_of_upload(place, BIG)
         if [asset["size"] for asset in place.repository.release("v1.0.0")["assets"]] != [BIG]:
-            raise RuntimeError(f"not all of it came: {said}")
+            raise RuntimeError("not all of it came")
     return Table(
         "An upload of 100 MB",
         [
-            size_row("memory at its peak", int(said.split()[-1]) * 1024, others=MEMORY, bound=1),
+            size_row("memory at its peak", peak, others=MEMORY, bound=1),
             size_row("what it may be", MEMORY),
         ],
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 TEMPLATE = Path(__file__).parents[1] / "template"
-DRAWING = TEMPLATE / "{% if has_frontend %}frontend{% endif %}/public/favicon.svg"
+DRAWING = TEMPLATE / "{% if has_frontend %}frontend{=_copier_conf.sep=}public{% endif %}/favicon.svg"
 ICON = TEMPLATE / "scripts/{% if has_desktop %}icon.ico{% endif %}"
 SIZES = (256, 64, 48, 40, 32, 24, 20, 16)
 DRAW = """async ([drawing, size]) => {

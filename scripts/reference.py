@@ -257,7 +257,7 @@ def _template_files() -> Iterator[tuple[str, str]]:
             if condition not in CONDITIONS:
                 raise DescriptionError(f"scripts/reference.py: say in CONDITIONS what {condition} means")
         name = re.sub(r"\{%.*?%\}", "", name).removesuffix(".jinja")
-        name = name.replace("{=_copier_conf.answers_file=}", ".copier-answers.yml")
+        name = name.replace("{=_copier_conf.sep=}", "/").replace("{=_copier_conf.answers_file=}", ".copier-answers.yml")
         name = name.replace("{=package_dir=}", "SOURCE/src/PACKAGE").replace("{=tests_dir=}", "SOURCE/tests")
         name = name.replace("{=source_dir=}", "SOURCE")
         yield name, ", ".join(CONDITIONS[condition] for condition in conditions)

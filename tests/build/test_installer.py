@@ -454,13 +454,19 @@ def test_a_message_where_the_folder_cannot_be_written_to(machine: Path, builds: 
         wait_until(lambda: person.look() == [], "no window stays")
 
 
-def test_a_source_checkout(windows: Windows, tiny_project: Path, builds: Path) -> None:
-    """With the virtual environment's interpreter, here one that finds the package by itself."""
+def check_out(windows: Windows, tiny_project: Path) -> App:
+    """Give a folder with what the launcher looks for in a source checkout."""
     checkout = App(windows, PureWindowsPath(r"C:\my projects\tiny ü"))
     windows_folder = checkout.folder / "scripts/windows"
     windows_folder.mkdir(parents=True)
     shutil.copy(tiny_project / "scripts/windows/start-hidden.vbs", windows_folder)
     (checkout.folder / "pyproject.toml").touch()
+    return checkout
+
+
+def test_a_source_checkout(windows: Windows, tiny_project: Path, builds: Path) -> None:
+    """With the virtual environment's interpreter, here one that finds the package by itself."""
+    checkout = check_out(windows, tiny_project)
     python = checkout.folder / ".venv/Scripts"
     shutil.copytree(builds / "tree-1.0/versions/1.0/python", python)
     shutil.copytree(builds / "tree-1.0/versions/1.0/app", checkout.folder / ".venv/app")
@@ -471,11 +477,7 @@ def test_a_source_checkout(windows: Windows, tiny_project: Path, builds: Path) -
 
 
 def test_a_source_checkout_with_the_python_of_the_path(windows: Windows, tiny_project: Path, builds: Path) -> None:
-    checkout = App(windows, PureWindowsPath(r"C:\my projects\tiny ü"))
-    windows_folder = checkout.folder / "scripts/windows"
-    windows_folder.mkdir(parents=True)
-    shutil.copy(tiny_project / "scripts/windows/start-hidden.vbs", windows_folder)
-    (checkout.folder / "pyproject.toml").touch()
+    checkout = check_out(windows, tiny_project)
     shutil.copytree(builds / "tree-1.0/versions/1.0/app", checkout.folder / "src")
     python = windows.path(r"C:\python")
     shutil.copytree(builds / "tree-1.0/versions/1.0/python", python)

@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx2
 
+from tests.support.background import served
+
 # Of the connection to the client, or no longer true of a body that was unpacked.
 NOT_HANDED_ON = {
     "host",
@@ -128,8 +130,5 @@ def proxy(target: str, *planted: Planted) -> Iterator[Trouble]:
         Quiet(("127.0.0.1", 0), Handler) as server,
     ):
         trouble.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever).start()
-        try:
+        with served(server):
             yield trouble
-        finally:
-            server.shutdown()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,11 +12,25 @@ from typing import Any
 
 import httpx2
 
+from tests.gitea.proxy import proxy
+from tests.support.background import repeated
 from tests.support.gitea import Repository, Run
 from tests.support.projects import Project
 from tests.support.tools import run, uv
 
 SECRET_WORDS = ("canary", "AUTHORIZATION: basic")
+PEAK = """
+import re, runpy, sys
+from pathlib import Path
+sys.path.insert(0, "scripts")
+sys.argv = ["release.py", "upload", *sys.argv[1:]]
+try:
+    runpy.run_path("scripts/release.py", run_name="__main__")
+except SystemExit as end:
+    if end.code:
+        raise
+print("peak", re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+"""
 
 
 class Workplace:
@@ -122,26 +135,18 @@ def watched(place: Workplace, wanted: Callable[[str], Sequence[str]]) -> Iterato
     """Ask for the public releases all the while, as an app would: none may ever lack a file."""
     problems: list[str] = []
     seen: set[str] = set()
-    done = threading.Event()
+    url = f"{place.repository.owner.server.url}/api/v1/{place.repository.path}/releases"
+    with httpx2.Client(trust_env=False, timeout=30) as client:
 
-    def watch() -> None:
-        with httpx2.Client(trust_env=False, timeout=30) as client:
-            while not done.is_set():
-                url = f"{place.repository.owner.server.url}/api/v1/{place.repository.path}/releases"
-                for release in client.get(url).json():
-                    names = {asset["name"] for asset in release["assets"]}
-                    if lacking := set(wanted(release["tag_name"])) - names:
-                        problems.append(f"{release['tag_name']} is public without {sorted(lacking)}")
-                    seen.add(release["tag_name"])
-                time.sleep(0.05)
+        def watch() -> None:
+            for release in client.get(url).json():
+                names = {asset["name"] for asset in release["assets"]}
+                if lacking := set(wanted(release["tag_name"])) - names:
+                    problems.append(f"{release['tag_name']} is public without {sorted(lacking)}")
+                seen.add(release["tag_name"])
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield problems
-    finally:
-        done.set()
-        thread.join()
+        with repeated(watch, 0.05):
+            yield problems
     assert problems == []
     assert seen, "no release was ever public"
 
@@ -197,3 +202,22 @@ def desktop_files(tag: str) -> list[str]:
 def failed(started: Run) -> set[str]:
     """Wait for a run, and give the jobs that failed."""
     return {name for name, result in started.wait().conclusions.items() if result == "failure"}
+
+
+def requests_of_upload(place: Workplace, *files: str) -> list[tuple[str, str]]:
+    """Upload files, and give what was asked of the server for that: methods and paths."""
+    with proxy(place.repository.owner.server.url) as between:
+        place.command("upload", *files, GITHUB_SERVER_URL=between.url)
+    return between.requests
+
+
+def peak_of_upload(place: Workplace, size: int) -> int:
+    """Upload a file of so many bytes, and give the bytes of memory that release.py took at its peak."""
+    with (place.root / "big.bin").open("wb") as file:
+        file.truncate(size)
+    (place.root / "peak.py").write_text(PEAK)
+    options = ["--quiet", "--no-project", "--with-requirements", "scripts/release.py"]
+    server = {"GITHUB_SERVER_URL": place.repository.owner.server.url, "GITEA_TOKEN": place.token}
+    environment = {**place.project.environment, **server}
+    said = run([uv(), "run", *options, "python", "peak.py", "big.bin"], cwd=place.root, env=environment).stdout
+    return int(said.split()[-1]) * 1024

@@ -7,11 +7,10 @@ import io
 import json
 import re
 import shutil
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from tests.gitea.releases import (
     version_of,
     watched,
 )
+from tests.support.background import repeated
 from tests.support.docker import Docker
 from tests.support.gitea import Server, serve
 from tests.support.gitea_runner import run_jobs
@@ -118,23 +118,14 @@ def in_front(environment: Environment) -> Iterator[tuple[Server, Trouble]]:
 def command_lines() -> Iterator[set[str]]:
     """Collect the command lines of all processes on this machine, as anybody on it could."""
     found: set[str] = set()
-    done = threading.Event()
 
     def watch() -> None:
-        while not done.wait(0.02):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    found.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-                except OSError:
-                    continue
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # it has just ended
+                found.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
+    with repeated(watch, 0.02):
         yield found
-    finally:
-        done.set()
-        thread.join()
 
 
 def fail_once(place: Workplace, marks: Path, *scripts: str) -> None:

@@ -14,7 +14,6 @@ import shutil
 import ssl
 import subprocess
 import tarfile
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ import pytest
 
 from tests.answers import answers_for
 from tests.conftest import Render, git
+from tests.support.background import served
 from tests.support.tools import run, uv
 
 Answer = tuple[int, str, bytes]
@@ -112,11 +112,8 @@ def serve(fake: Server, certificate: Path | None = None) -> Iterator[Server]:
             server.socket = context.wrap_socket(server.socket, server_side=True)
             scheme = "https"
         fake.url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever).start()
-        try:
+        with served(server):
             yield fake
-        finally:
-            server.shutdown()
 
 
 class Project:

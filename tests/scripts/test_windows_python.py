@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import random
 import sys
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -14,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.support.background import served
 
 PATH_FILE = b"python313.zip\r\n.\r\nLib\\site-packages\r\n..\\app\r\nimport site\r\n"
 
@@ -74,15 +75,11 @@ class Mirror:
 @pytest.fixture
 def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
     mirror = Mirror()
-    thread = threading.Thread(target=mirror.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
     monkeypatch.setenv("WINDOWS_PYTHON_URL", mirror.url)
     monkeypatch.setenv("WINDOWS_PYTHON_VERSION", "3.13.2")
     monkeypatch.setenv("WINDOWS_PYTHON_SHA256", sha256(PACKAGE).hexdigest())
-    yield mirror
-    mirror.server.shutdown()
-    mirror.server.server_close()
-    thread.join()
+    with mirror.server, served(mirror.server):
+        yield mirror
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.support.background import served
 from tests.support.packages import require_apt
 from tests.support.tools import run
 
@@ -109,14 +109,8 @@ class Authority:
             def log_message(self, *_: object) -> None:
                 """Stay silent."""
 
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            try:
-                yield f"http://127.0.0.1:{server.server_port}/"
-            finally:
-                server.shutdown()
-                thread.join()
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, served(server):
+            yield f"http://127.0.0.1:{server.server_port}/"
 
     def stamp(self, request: bytes) -> bytes:
         self.requests += 1
