@@ -17,6 +17,7 @@ from plumbum import local
 
 from bench.measure import Table, Times, files, row, run, timed
 from tests.answers import TARGETS, Answers, answers_id
+from tests.support.rendering import compiled_once
 from tests.support.tools import cache, made_once, uv
 
 BIN = Path(sys.executable).parent
@@ -125,46 +126,52 @@ def compare_copies(template: Path, scratch: Path, runs: int) -> Table:
 
 
 def compare_combinations(template: Path, scratch: Path, combinations: Iterable[Answers]) -> Table:
-    """Render one combination after the other in this process.
+    """Render one combination after the other in this process, as tests/render does: what is compiled is kept.
 
     Rendering is what the template can make slow or fast. Therefore it is a folder here and git stays out: with it
     Copier clones the template and calls git for each file that it writes, which the last row shows.
     """
     plain = scratch / "plain"
     shutil.copytree(template, plain, symlinks=True, ignore=shutil.ignore_patterns(".git"))
-    times: dict[str, Times] = {}
     sets = {answers_id(answers): answers for answers in combinations}
+    folder = scratch / "rendered"
+    times: dict[str, Times] = {}
+    counts: dict[str, int] = {}
+    alone, whole = Times(), Times()
     gc.collect()
     gc.freeze()  # what pytest holds is not Copier's: a process of its own need not look through it again and again
     with tempfile.TemporaryDirectory() as empty, local.env(PATH=empty):  # where Copier looks for git
-        for name, answers in sets.items():
-            times[name] = _render(plain, scratch / "rendered", answers)
-        for _ in range(AGAIN):  # was it the template, or something else on the machine?
-            for name in [name for name in sets if times[name].compared > EACH]:
-                times[name].add(_render(plain, scratch / "rendered", sets[name]))
+        with compiled_once():
+            for name, answers in sets.items():
+                times[name] = _render(plain, folder, answers)
+                counts[name] = files(folder)
+            for _ in range(AGAIN):  # was it the template, or something else on the machine?
+                for name in [name for name in sets if times[name].compared > EACH]:
+                    times[name].add(_render(plain, folder, sets[name]))
+        largest = max(counts, key=lambda name: counts[name])
+        for _ in range(3):
+            alone.add(_render(plain, folder, sets[largest]))
+    for _ in range(3):
+        whole.add(_render(template, folder, sets[largest]))
     gc.unfreeze()
     slowest = max(times, key=lambda name: times[name].compared)
     every = Times()
     for each in times.values():
         every.add(each)
-    whole = Times()
-    for _ in range(3):
-        whole.add(_render(template, scratch / "rendered", sets[slowest]))
     return Table(
         f"{len(sets)} combinations, one after the other in one process",
         [
             row("a combination", every),
             row("the slowest one", times[slowest], bound=EACH),
+            row("the largest one, compiled anew", alone),
             row("the same with git: clone, and a call for each file", whole),
         ],
-        [f"The slowest is {slowest}."],
+        [f"The slowest is {slowest}. The largest has {counts[largest]} files: {largest}."],
     )
 
 
 def _render(template: Path, folder: Path, answers: Answers) -> Times:
     shutil.rmtree(folder, ignore_errors=True)
-    times = timed(
+    return timed(
         lambda: copier.run_copy(str(template), folder, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
     )
-    shutil.rmtree(folder)
-    return times

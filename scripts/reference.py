@@ -175,22 +175,28 @@ def _offered(name: str, question: dict[str, Any]) -> str:
 
 
 def _refusals(validator: str) -> Iterator[str]:
-    """Give the messages of a validator: of the macro in includes/checks.jinja that it calls, or its own."""
-    call = re.search(r"check\.(\w+)\(\w+(?:, (\d+))?\)", validator)
-    if call is None:
+    """Give the messages of a validator: its own, or those of includes/checks.jinja that it calls."""
+    called = re.search(r"check\.(\w+)\((.*?)\) =\}", validator)
+    if called is None:
         yield from re.findall(r"%\}([A-Z][^{]+)\{%", validator)
         return
     checks = (REPOSITORY / "includes/checks.jinja").read_text(encoding="utf-8")
-    macro = re.search(rf"\{{% macro {call[1]}\((.*?)\) -%\}}\n(.*?)\{{%- endmacro", checks, re.DOTALL)
-    if macro is None:
-        raise DescriptionError(f"includes/checks.jinja has no macro {call[1]} as scripts/reference.py reads them")
-    for line in map(str.strip, macro[2].splitlines()):
-        if limit := re.fullmatch(r"\{= longer\(text, (\w+)\) =\}", line):
-            default = re.search(r"most=(\d+)", macro[1])
-            most = call[2] or (default[1] if default else limit[1])
-            yield f"Write at most {most} characters."
-        elif re.match(r"[A-Z]", line):
-            yield re.sub(r"\{=.*?=\}", "…", line)
+    macro = re.search(rf"\{{% macro {called[1]}\((.*?)\) -%\}}\n(.*?)\{{%- endmacro", checks, re.DOTALL)
+    rules = re.search(r"\{% set rules %\}\n(.*?)\{% endset %\}", checks, re.DOTALL)
+    if macro is None or rules is None:
+        raise DescriptionError(f"includes/checks.jinja: scripts/reference.py finds no rules, or no macro {called[1]}")
+    arguments = called[2]
+    if called[1] != "check":
+        for line in map(str.strip, macro[2].splitlines()):
+            yield from re.findall(r"(?:^|')([A-Z][^']+\.)", line)
+        arguments = re.findall(r"check\((.*?)\)", macro[2])[-1]
+    kind, _, most = (*arguments.split(", "), "100")[:3]
+    kind = kind.strip("'")
+    for name, _, message in (re.split("  +", rule) for rule in rules[1].splitlines()):
+        if name == kind:
+            yield message
+    if kind != "port":  # of which its rule leaves five digits
+        yield f"Write at most {most} characters."
 
 
 def _hidden(declared: dict[str, Any]) -> Iterator[str]:

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from bench import bundles, releases
-from bench.copying import committed, compare_combinations, compare_copies
+from bench.copying import IN_ALL, committed, compare_combinations, compare_copies
 from bench.measure import Table, Times, amount_row, row, size_row
 from bench.updates import compare_updates
 from bench.windows import compare_dependencies, compare_sizes
 from tests.answers import pairwise, sampled_combinations, subsets
+
+OTHER_TAKES = 0.34  # seconds of the processor, on two quiet cores of an AMD EPYC
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +26,10 @@ def packed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_a_copy_takes_a_second_at_most_and_is_worth_it(packed: Path, tmp_path: Path) -> None:
     table = compare_copies(packed, tmp_path, runs=5)
-    copy, *_, all_targets, _, _ = table.rows
-    assert copy.kept, table.markdown()
+    copy, _, _, other, *_, all_targets, _, _ = table.rows
+    assert copy.cpu and other.cpu
+    # A second of a machine that makes the other copy in OTHER_TAKES: both are slower where the machine is, or its hour.
+    assert copy.cpu <= IN_ALL * max(1, other.cpu / OTHER_TAKES), table.markdown()
     assert all_targets.ratio is not None
     assert all_targets.ratio <= 1, table.markdown()
 

@@ -134,6 +134,21 @@ def test_a_tag_with_an_expression_starts_nothing(workplace: MakeWorkplace, runne
     assert len(place.repository.runs(workflow="release.yml")) == 1
 
 
+def test_publishing_a_tag_with_an_expression_does_nothing(workplace: MakeWorkplace, runner: None) -> None:
+    place = workplace("library", release_gate="manual", lock=False)
+    place.repository.secret("DEPLOY_TOKEN", place.token)
+    place.push()
+    tag = "v1.0.0${{secrets.DEPLOY_TOKEN}}"
+    place.tag(tag)
+    place.repository.api.post(f"{place.repository.path}/releases", tag_name=tag)
+    published = place.repository.run(event="release", workflow="publish.yml").wait()
+    by_hand = place.repository.dispatch("publish.yml", tag=tag).wait()
+    for ended in (published, by_hand):
+        assert set(ended.conclusions.values()) == {"skipped"}
+    assert place.repository.owner.packages() == set()
+    no_secret(place, published, by_hand)
+
+
 # Command by command ---------------------------------------------------------------------------------------------------
 
 
