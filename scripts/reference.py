@@ -74,6 +74,7 @@ CONDITIONS = {
     "has_tkinter": "tkinter",
     "has_update": "updates",
     "has_desktop and has_update": "desktop, updates",
+    "has_frontend and has_update": "a frontend, updates",
     "has_web and not has_frontend": "docker or desktop, without a frontend",
     "source_prefix": "a source folder",
 }

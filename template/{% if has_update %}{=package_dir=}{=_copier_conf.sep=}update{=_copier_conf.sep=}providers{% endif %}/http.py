@@ -67,12 +67,12 @@ class ReleaseData(BaseModel):
 
 @dataclass(frozen=True)
 class Page:
-    """A part of the list; `total` and `has_next` as far as the server tells."""
+    """A part of the list; `total` and `goes_on` as far as the server tells."""
 
     entries: Sequence[Any]
     size: int
     total: int | None
-    has_next: bool
+    goes_on: bool
     etag: str
 
     @cached_property
@@ -132,7 +132,7 @@ class HttpProvider(ReleaseProvider):
             return self._releases
         first, entries, left, steady = page, list(page.entries), LIST_LIMIT - page.size, True
         for number in range(2, PAGES + 1):
-            if not page.entries or not (page.has_next or page.total is None or len(entries) < page.total):
+            if not page.entries or not (page.goes_on or page.total is None or len(entries) < page.total):
                 break
             following = await self._read_page(number, left)
             if following is None:
@@ -177,7 +177,7 @@ class HttpProvider(ReleaseProvider):
             entries=entries,
             size=len(body),
             total=int(total) if total.isascii() and total.isdigit() and len(total) < 10 else _last(response),
-            has_next="next" in response.links,
+            goes_on="next" in response.links,
             etag=response.headers.get("ETag", ""),
         )
 

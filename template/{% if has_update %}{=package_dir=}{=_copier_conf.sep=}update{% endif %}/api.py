@@ -1,4 +1,4 @@
-"""The updates over HTTP: the routes below /system/update, who may use them, and the two lines of the app.
+"""The updates over HTTP: the routes below /system/update, and who may use them.
 
 Everybody who reaches the app may read. What changes something must come from the app's own page: another page in the same browser
 could send requests too, and with a host name of its own that leads to this computer it could even read the answers.
@@ -6,24 +6,19 @@ could send requests too, and with a host name of its own that leads to this comp
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, {= "Callable, " if has_desktop =}Collection, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
-from pathlib import Path
-from typing import Any, {= "Literal, " if has_desktop =}NoReturn
+from collections.abc import Collection, Iterator
+from contextlib import aclosing, contextmanager, suppress
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response, WebSocketException, status
-from packaging.version import Version
+from fastapi import APIRouter, Depends, HTTPException, Response, WebSocketException, status
 from pydantic import BaseModel, Field
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from .. import __version__
-from .installation import find_installation
-from .providers import make_provider
-from .service import Change, RefusedError, Status, UpdateService
-from .settings import UpdateSettings
-from .store import Store, StoredSettings, StoreError
+from .service import RefusedError, UpdateService
+from .status import Change, Status
+from .store import StoredSettings, StoreError
 
 PREFIX = "/system/update"
 CHANGING = {"POST", "PUT"}
@@ -39,14 +34,6 @@ class VersionChoice(BaseModel):
     version: str = Field(max_length=100)
 
 
-{% if has_desktop %}
-class ApplyChoice(VersionChoice):
-    """A version that is on offer, and when it is to run."""
-
-    when: Literal["now", "next_start"] = "now"
-
-
-{% endif %}
 class CheckSettings(BaseModel):
     """Whether the app looks for releases by itself, how often, and for which."""
 
@@ -61,60 +48,18 @@ class Refusal(BaseModel):
     detail: str
 
 
-class Updates:
-    """The updates of an app. It needs `app.include_router(updates.router)`, and `async with updates.running(app)`.
-
-{% if has_desktop %}
-    `busy` says why the app cannot be ended just now, or nothing where it can: until then an update waits.
-{% else %}
-    Whatever fails here, the app goes on.
-{% endif %}
-    """
-
-{% if has_desktop %}
-    def __init__(
-        self, settings: UpdateSettings, data_dir: Path, *, busy: Callable[[], str | None] = lambda: None
-    ) -> None:
-{% else %}
-    def __init__(self, settings: UpdateSettings, data_dir: Path) -> None:
-{% endif %}
-{% if has_desktop %}
-        self._app: FastAPI | None = None
-{% endif %}
-        self.service = UpdateService(
-            Store(data_dir / "update.sqlite"),
-            make_provider(settings),
-            find_installation(),
-            current=Version(__version__),
-{% if has_docker %}
-            image=settings.update_image,
-{% endif %}
-{% if has_desktop %}
-            keys=Path(__file__).parents[1] / "update_keys.txt",
-            restart=self._restart,
-            busy=busy,
-{% endif %}
-        )
-        self.router = make_router(self.service, settings.update_hosts)
-
-    @asynccontextmanager
-    async def running(self, {= 'app' if has_desktop else '_app' =}: FastAPI) -> AsyncIterator[None]:
-        """Look for releases while the app runs."""
-{% if has_desktop %}
-        self._app = app
-{% endif %}
-        task = asyncio.create_task(self.service.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-{% if has_desktop %}
-
-    def _restart(self) -> None:
-        if self._app is not None:
-            self._app.state.instance.end(restart=True)
-{% endif %}
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status.HTTP_403_FORBIDDEN: {"model": Refusal, "description": "Another page, or a host name that is not known"},
+    status.HTTP_500_INTERNAL_SERVER_ERROR: {"model": Refusal, "description": "The data folder cannot be used"},
+}
+CHANGES: dict[int | str, dict[str, Any]] = {
+    **REFUSALS,
+    status.HTTP_415_UNSUPPORTED_MEDIA_TYPE: {"model": Refusal, "description": "Not application/json"},
+}
+CONFLICTS: dict[int | str, dict[str, Any]] = {
+    **CHANGES,
+    status.HTTP_409_CONFLICT: {"model": Refusal, "description": "Not possible now"},
+}
 
 
 def make_router(service: UpdateService, hosts: Collection[str] = ()) -> APIRouter:  # noqa: C901  (a list)
@@ -128,71 +73,41 @@ def make_router(service: UpdateService, hosts: Collection[str] = ()) -> APIRoute
             check_origin(connection)
             check_json(connection)
 
-    refusals: dict[int | str, dict[str, Any]] = {
-        status.HTTP_403_FORBIDDEN: {"model": Refusal, "description": "Another page, or a host name that is not known"},
-        status.HTTP_500_INTERNAL_SERVER_ERROR: {"model": Refusal, "description": "The data folder cannot be used"},
-    }
-    changes = {
-        **refusals,
-        status.HTTP_415_UNSUPPORTED_MEDIA_TYPE: {"model": Refusal, "description": "Not application/json"},
-    }
-    conflicts = {**changes, status.HTTP_409_CONFLICT: {"model": Refusal, "description": "Not possible now"}}
     router = APIRouter(prefix=PREFIX, tags=["update"], dependencies=[Depends(guard)])
 
-    @router.get("/status", responses=refusals)
+    @router.get("/status", responses=REFUSALS)
     async def get_status() -> Status:
         """How things are: the state, the release on offer, and what can be done about it."""
         return service.status()
 
-    @router.post("/check", status_code=status.HTTP_202_ACCEPTED, responses={**changes, 200: {"model": Status}})
+    @router.post("/check", status_code=status.HTTP_202_ACCEPTED, responses={**CHANGES, 200: {"model": Status}})
     async def check(_body: Nothing, response: Response) -> Status:
         """Look for releases: 202 when it has begun, 200 when one was begun within the last minute."""
         if not service.check():
             response.status_code = status.HTTP_200_OK
         return service.status()
 
-    @router.post("/dismiss", responses=conflicts)
+    @router.post("/dismiss", responses=CONFLICTS)
     async def dismiss(body: VersionChoice) -> Status:
         """Tell no more of this version, nor after a restart."""
         with refusing():
             await service.dismiss(body.version)
         return service.status()
 
-{% if has_desktop %}
-    @router.post("/apply", status_code=status.HTTP_202_ACCEPTED, responses=conflicts)
-    async def apply(body: ApplyChoice) -> Status:
-        """Install the release on offer and start it, now or at the next start."""
-        with refusing():
-            service.apply(body.version, body.when)
-        return service.status()
-
-    @router.post("/cancel", status_code=status.HTTP_202_ACCEPTED, responses=changes)
-    async def cancel(_body: Nothing) -> Status:
-        """Stop the download; the next one goes on where it stopped."""
-        service.cancel()
-        return service.status()
-
-{% else %}
-    @router.post("/apply", status_code=status.HTTP_409_CONFLICT, responses=conflicts)
-    async def apply(_body: VersionChoice) -> Refusal:
-        """This app does not install releases itself; the answer says what to do."""
-        return Refusal(detail=service.status().reason or "")
-
-{% endif %}
-    @router.get("/settings", responses=refusals)
+    @router.get("/settings", responses=REFUSALS)
     async def get_settings() -> CheckSettings:
         """What people have set."""
         with refusing():
             return CheckSettings.model_validate(await service.settings(), from_attributes=True)
 
-    @router.put("/settings", responses=changes)
+    @router.put("/settings", responses=CHANGES)
     async def put_settings(body: CheckSettings) -> CheckSettings:
         """Set something else."""
         with refusing():
             await service.save_settings(StoredSettings(**body.model_dump()))
         return body
 
-    @router.get("/history", responses=refusals)
+    @router.get("/history", responses=REFUSALS)
     async def get_history() -> list[Change]:
         """The changes of version, the last one first."""
         with refusing():
