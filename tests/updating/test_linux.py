@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.docker import Docker
+from tests.support.machine import Machine, machine
 from tests.support.updates import BAD, Installed, Source, changed
 
 pytestmark = pytest.mark.slow
@@ -126,6 +128,54 @@ def test_a_version_that_does_not_prove_itself_is_gone_back_from(
         assert bad in (installed.root / "failed").read_text(encoding="utf-8")
     finally:
         source.withdraw(bad)
+
+
+class Service(Installed):
+    """The app as a service of a machine with systemd, which has the network of this one."""
+
+    PLACE = "/opt/my app"
+
+    def __init__(self, app: Installed, debian: Machine) -> None:
+        super().__init__(app.root, app.slug)
+        self.debian = debian
+
+    def install(self) -> None:
+        self.debian.run(f"{self.PLACE}/install-service.sh", "--port", str(self.port))
+
+    def show(self, *names: str) -> list[str]:
+        """Tell what systemd knows of it."""
+        properties = [f"--property={name}" for name in names]
+        return self.debian.run("systemctl", "show", "--value", *properties, self.slug).stdout.split()
+
+    def log(self) -> str:
+        return self.debian.run("journalctl", "--no-pager", "--unit", self.slug).stdout
+
+
+@pytest.mark.usefixtures("second")
+def test_a_service_updates_itself_and_goes_back(source: Source, installed: Installed, docker: Docker) -> None:
+    mount = f"--mount=type=bind,source={installed.root},target={Service.PLACE}"
+    with machine(docker, "--network=host", mount) as debian:
+        service = Service(installed, debian)
+        service.install()
+        service.wait("1.0.0")
+        (main,) = service.show("MainPID")
+        assert service.status()["install_type"] == "portable"
+        apply(service, "1.1.0")
+        service.wait("1.1.0")
+        assert service.outcome("1.1.0") == ("updated", "1.0.0")
+        source.publish("1.3.9", lambda source: source.change("__main__.py", "\n", f"\n{BAD['crash']}\n"))
+        try:
+            apply(service, "1.3.9")
+            assert service.outcome("1.3.9") == ("rolled_back", "1.1.0")
+            service.wait("1.1.0")
+            assert service.check()["release"] is None, "it is offered again"
+        finally:
+            source.withdraw("1.3.9")
+        # systemd has seen none of that: no restart was its own, and it may start the app as often as before.
+        assert service.show("MainPID", "NRestarts", "ActiveState") == [main, "0", "active"]
+        debian.restart()
+        service.wait("1.1.0")
+        assert service.outcome("1.3.9") == ("rolled_back", "1.1.0")
 
 
 @dataclass
