@@ -62,15 +62,15 @@ class Machine:
 
 
 @contextmanager
-def machine(docker: Docker, *, has_systemd: bool = True) -> Iterator[Machine]:
-    """Start a machine; without systemd nothing runs in it but what a test starts."""
+def machine(docker: Docker, *options: str, has_systemd: bool = True) -> Iterator[Machine]:
+    """Start a machine, with options of `docker run`; without systemd nothing runs in it but what a test starts."""
     with tempfile.TemporaryDirectory() as context:
         Path(context, "Dockerfile").write_text(DOCKERFILE.format(base=debian_image()), encoding="utf-8")
         docker.run("build", "--quiet", "--tag", IMAGE, context)
     rights = ["--cap-add=SYS_ADMIN", "--security-opt=seccomp=unconfined", "--cgroupns=private"]
     places = ["--tmpfs=/run", "--tmpfs=/run/lock"]
     start = [*rights, *places, IMAGE] if has_systemd else [IMAGE, "sleep", "infinity"]
-    name = docker.run("run", "--detach", "--tty", *start).strip()
+    name = docker.run("run", "--detach", "--tty", *options, *start).strip()
     try:
         started = Machine(docker, name)
         if has_systemd:

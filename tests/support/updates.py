@@ -199,13 +199,12 @@ class Installed:
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """End the launcher, the app and all that they started, as a power cut does, and wait until they are gone."""
-        killed = {process.pid, *session(process.pid)}
-        for pid in killed:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        while pids := session(process.pid):
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)  # one that waits for the disk ends after that
         process.wait()
-        while killed & {*session(process.pid)}:  # one that waits for the disk ends after that
-            time.sleep(0.01)
 
     def ask(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
         """Ask the app that runs; with a body as its page does."""
@@ -238,6 +237,27 @@ class Installed:
             time.sleep(0.05)
         return time.monotonic() - start
 
+    def wait_for_current(self, version: str, seconds: float = 60) -> float:
+        """Wait until that version is what the launcher starts; gives the seconds."""
+        start = time.monotonic()
+        while self.current != version:
+            assert time.monotonic() < start + seconds, f"{self.current} stays:\n{self.log()}"
+            time.sleep(0.002)
+        return time.monotonic() - start
+
+    def settle(self, seconds: float = TRIAL_SECONDS + 20) -> str:
+        """Wait until any version answers and is not on trial; gives it."""
+        start = time.monotonic()
+        while (version := self.version()) is None or (self.root / "trial").exists():
+            assert time.monotonic() < start + seconds, f"nothing starts:\n{self.log()}"
+            time.sleep(0.05)
+        return version
+
+    def outcome(self, version: str) -> tuple[str, str]:
+        """Wait until the app knows what has become of an update: how it went, and from which version."""
+        last = self.until(lambda status: status["last"] and status["last"]["version"] == version)["last"]
+        return str(last["outcome"]), str(last["from_version"])
+
     def until(self, wanted: Callable[[dict[str, Any]], object], seconds: float = 40) -> dict[str, Any]:
         """Wait until the status is as wanted."""
         end = time.monotonic() + seconds
@@ -254,6 +274,12 @@ class Installed:
         """Look for releases as the button does."""
         self.ask("/system/update/check", {})
         return self.until(lambda status: status["state"] not in {"checking"} and status["checked_at"])
+
+    def include_prereleases(self) -> None:
+        """Change the channel, which is looked at at once."""
+        settings = self.ask("/system/update/settings")
+        self.ask("/system/update/settings", {**settings, "include_prerelease": True}, "PUT")
+        self.until(lambda status: status["state"] != "checking" and status["checked_at"])
 
     def log(self) -> str:
         path = self.root / "logs" / f"{self.slug}.log"
@@ -272,14 +298,14 @@ def changed(one: dict[str, str], other: dict[str, str]) -> set[str]:
 
 
 def session(leader: int) -> list[int]:
-    """List the processes of a session that have not ended."""
+    """List the processes of a session that have not ended, the oldest first."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
             if int(fields[3]) == leader and fields[0] != "Z":
                 found.append(int(stat.parent.name))
-    return found
+    return sorted(found)
 
 
 __all__ = ["BAD", "TRIAL_SECONDS", "Installed", "Platform", "Source", "changed", "session"]
