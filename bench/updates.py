@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import shutil
-import tarfile
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import copier
@@ -22,6 +16,7 @@ from bench.bundles import first_answer
 from bench.measure import Row, Table, Times, amount_row, row
 from tests.answers import answers_for
 from tests.support.projects import newcomer
+from tests.support.releases import Key, Releases, describe, signed
 from tests.support.tools import run, uv
 from tests.support.updates import Installed
 
@@ -89,74 +84,6 @@ async def main():
 asyncio.run(main())
 """
 
-SIGNING = """
-import base64, sys
-from nacl.signing import SigningKey
-key = SigningKey(bytes.fromhex(sys.argv[1]))
-print(base64.b64encode(bytes(key.verify_key)).decode())
-print(base64.b64encode(key.sign(sys.argv[2].encode()).signature).decode())
-"""
-
-
-@dataclass
-class Releases:
-    """A server that answers as a Gitea does: a list of releases, and their files."""
-
-    repository: str
-    url: str = ""
-    listed: list[Mapping[str, object]] = field(default_factory=list)
-    files: dict[str, Path | bytes] = field(default_factory=dict)
-    requests: int = 0
-
-    def add(self, tag: str, files: Mapping[str, Path | bytes]) -> None:
-        page = f"{self.url}/{self.repository}/releases"
-        assets = []
-        for name, content in files.items():
-            path = f"/{self.repository}/releases/download/{tag}/{name}"
-            self.files[path] = content
-            size = len(content) if isinstance(content, bytes) else content.stat().st_size
-            assets.append({"name": name, "size": size, "browser_download_url": f"{self.url}{path}"})
-        release = {"tag_name": tag, "name": tag, "body": "", "prerelease": False, "draft": False, "assets": assets}
-        self.listed.insert(0, {**release, "published_at": "2026-01-01T00:00:00Z", "html_url": f"{page}/tag/{tag}"})
-
-    @contextlib.contextmanager
-    def serve(self) -> Iterator[None]:
-        releases = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                releases.requests += 1
-                path = self.path.partition("?")[0]
-                content: Path | bytes | None = releases.files.get(path)
-                if path == f"/api/v1/repos/{releases.repository}/releases":
-                    content = json.dumps(releases.listed).encode()
-                self.send_response(HTTPStatus.OK if content is not None else HTTPStatus.NOT_FOUND)
-                content = content or b""
-                size = len(content) if isinstance(content, bytes) else content.stat().st_size
-                self.send_header("Content-Length", str(size))
-                self.send_header("X-Total-Count", str(len(releases.listed)))
-                self.end_headers()
-                if isinstance(content, bytes):
-                    self.wfile.write(content)
-                    return
-                with content.open("rb") as file:
-                    shutil.copyfileobj(file, self.wfile)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Nobody reads it."""
-
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            self.url = f"http://127.0.0.1:{server.server_port}"
-            thread = threading.Thread(target=server.serve_forever, daemon=True)
-            thread.start()
-            try:
-                yield
-            finally:
-                server.shutdown()
-                thread.join()
-
 
 @dataclass(frozen=True)
 class Built:
@@ -182,10 +109,12 @@ def compare_updates(template: Path, scratch: Path, runs: int) -> Table:
     built = build(template, scratch / "updates")
     releases = Releases("bench/sample")
     with releases.serve():
-        public = publish(releases, built, FROM)
+        key = Key(scratch / "key")
         (keys,) = built.folder.glob("app/**/update_keys.txt")
-        keys.write_text(f"{public}\n", encoding="utf-8")
+        keys.write_text(f"{key.public}\n", encoding="utf-8")
+        publish(releases, built, FROM, key)
         rows = [import_row(built, runs), *check_rows(releases, built, scratch)]
+        publish(releases, built, TO, key)
         rows += update_rows(releases, built, runs)
     notes = [
         f"Version {FROM} of the default app for Linux becomes {TO}, where only the app itself differs; the server is "
@@ -208,7 +137,7 @@ def check_rows(releases: Releases, built: Built, scratch: Path) -> list[Row]:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     path = f"/{releases.repository}/releases/download/large/large"
     releases.files[path] = large
-    before = releases.requests
+    before = len(releases.requests)
     data = scratch / "data"
     data.mkdir()
     answer = built.python(
@@ -216,7 +145,7 @@ def check_rows(releases: Releases, built: Built, scratch: Path) -> list[Row]:
     )
     found = json.loads(answer.splitlines()[-1])
     # Twelve checks, of which the first asks for the signature, too; and the download.
-    requests = (releases.requests - before - 2) / 12
+    requests = (len(releases.requests) - before - 2) / 12
     above = found["peak"] - found["idle"]
     return [
         row("check, nothing new", Times(found["checks"], found["checks"]), bound=CHECK),
@@ -227,7 +156,6 @@ def check_rows(releases: Releases, built: Built, scratch: Path) -> list[Row]:
 
 def update_rows(releases: Releases, built: Built, runs: int) -> list[Row]:
     """Update the app while somebody asks for its health all the time."""
-    publish(releases, built, TO)
     installed = built.installed
     with installed.run(**variables(releases, installed)):
         installed.wait(FROM)
@@ -261,23 +189,11 @@ def variables(releases: Releases, installed: Installed) -> dict[str, str]:
     return {f"{prefix}URL": releases.url, f"{prefix}REPOSITORY": releases.repository}
 
 
-def publish(releases: Releases, built: Built, version: str) -> str:
-    """Put a version on the server with its signed manifest; gives the key that has signed it."""
-    archives, slug = built.archives[version], built.installed.slug
-    with tarfile.open(archives["app"]) as archive:
-        member = archive.extractfile(f"{slug}/versions/{version}/runtime-id")
-        runtime = member.read().decode().strip() if member else ""
-    files = {
-        kind: {"name": path.name, "size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-        for kind, path in archives.items()
-    }
-    manifest = {"format": 1, "name": slug, "version": version, "tag": f"v{version}", "channel": "stable"}
-    described = {**manifest, "date": "2026-01-01T00:00:00Z", "platforms": {"linux-x64": {**files, "runtime": runtime}}}
-    text = json.dumps(described)
-    public, signature = built.python(SIGNING, "5" * 64, text).split()
-    named: dict[str, Path | bytes] = {path.name: path for path in archives.values()}
-    releases.add(f"v{version}", {**named, "update.json": text.encode(), "update.json.sig": signature.encode()})
-    return public
+def publish(releases: Releases, built: Built, version: str, key: Key) -> None:
+    """Put a version on the server with its signed manifest."""
+    archives = built.archives[version]
+    manifest = signed(describe(built.installed.slug, version, archives), key)
+    releases.add(f"v{version}", {**{path.name: path for path in archives.values()}, **manifest})
 
 
 def build(template: Path, folder: Path) -> Built:

@@ -50,7 +50,7 @@ AWKWARD: dict[str, Answers] = {
     "stdlib": {"project_name": "Email"},
     "dependency": {"project_name": "FastAPI"},
     "first": {"project_name": "A", "author_email": "a@b"},
-    "last": {"project_name": "zz-" + "z" * 40, "repo_owner": "Upper.Case_Owner", "repo_name": "UPPER"},
+    "last": {"project_name": "zz-" + "z" * 47, "repo_owner": "Upper.Case_Owner", "repo_name": "UPPER"},
     "server": {
         "gitea_url": "http://127.0.0.1:3000/sub-path",
         "default_branch": "release/1.x",

@@ -210,6 +210,27 @@ def test_an_archive_depends_on_its_contents_only(ending: str, part: Part, tmp_pa
             assert read and read.read() == b"b.txt" * 1_500_000
 
 
+@pytest.mark.parametrize(
+    ("names", "clash"),
+    [
+        (["app/a.py", "app/B.py", "app/b/a.py", "python/a.py", "app/c", "app/C.txt"], ""),
+        (["app/A.py", "app/a.py", "app/__pycache__/A.pyc", "app/__pycache__/a.pyc"], "app/A.py and app/a.py are"),
+        (["app/Views/one.py", "app/views/two.py"], "app/Views and app/views are"),
+        (["app/readme", "app/README/x"], "app/README and app/readme are"),
+        (["app/straße.txt", "app/STRASSE.txt"], "app/STRASSE.txt and app/straße.txt are"),
+    ],
+)
+def test_names_that_are_the_same_on_windows(names: list[str], clash: str, part: Part, tmp_path: Path) -> None:
+    archives, error = part("bundle_archives"), part("bundle_common").BuildError
+    top = write(tmp_path / "top", dict.fromkeys(names, ""))
+    if not clash:
+        archives.check_names(top, archives.list_files(top))
+        return
+    with pytest.raises(error, match=f"^{clash} the same where case is ignored, as on Windows: rename one") as raised:
+        archives.check_names(top, archives.list_files(top))
+    assert "\n" not in str(raised.value)
+
+
 def test_an_archive_that_is_known_is_not_packed_again(
     part: Part, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +257,28 @@ def test_the_runtime_id_is_about_names_contents_and_modes(part: Part, tmp_path: 
     (two / "bin/python3").chmod(0o644)
     (two / "lib/a").rename(two / "lib/b")
     assert number(one) != number(two)
+
+
+# Windows ##############################################################################################################
+
+
+@pytest.mark.parametrize(
+    ("source", "missing"),
+    [
+        ("from .names import *", None),
+        ("from .names import here, other", None),
+        ("from .names import nowhere", "No module named 'one.names.nowhere'"),
+        ("from .nowhere import *", "No module named 'one.nowhere'"),
+        ("import nowhere", "No module named 'nowhere'"),
+        ("def later():\n    import nowhere", None),
+    ],
+)
+def test_imports_are_followed_without_a_windows(source: str, missing: str | None, part: Part, tmp_path: Path) -> None:
+    files = {"one/__init__.py": source, "one/names/__init__.py": "here = 1", "one/names/other.py": ""}
+    write(tmp_path / "tree/python/Lib/site-packages", files)
+    (tmp_path / "tree/app").mkdir()
+    failures = part("windows_imports").Follower(tmp_path / "tree").failures(["one"])
+    assert failures == ({"one": missing} if missing else {})
 
 
 # Messages, icon #######################################################################################################
