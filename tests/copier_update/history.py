@@ -1,4 +1,4 @@
-"""A history of the template for projects to come from: two older versions made of the work tree, released ones, and itself."""
+"""A history of the template: two older versions made of the work tree, the released ones, and the work tree itself."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ ADDED = "scripts/version.py"
 DROPPED = "scripts/count-lines.sh"
 DROPPED_TEXT = "#!/usr/bin/env bash\n# Counts the lines of the code.\nset -euo pipefail\ngit ls-files | xargs wc -l\n"
 TOOL = (b'    "mypy>=1.0",\n', b'    "mypy>=2.0",\n')
+UNREAD = ("tests", "docs", "bench", "scripts")  # by Copier
 QUESTION = "release_gate"
 
 
@@ -34,6 +35,9 @@ def make_history(folder: Path) -> None:
     """Make a repository with a tag for each version, the work tree's the newest."""
     partial = folder.with_name(f"{folder.name}.partial")
     commit_work_tree(partial)
+    git(partial, "rm", "--quiet", "-r", *UNREAD)
+    git(partial, "commit", "--quiet", "--amend", "--message", "The work tree")
+    git(partial, "tag", "--force", "v0.1.0")
     if tags := released():
         git(partial, "tag", newest())
         git(partial, "tag", "--delete", "v0.1.0")
@@ -45,13 +49,15 @@ def make_history(folder: Path) -> None:
         git(partial, "commit", "--quiet", "--message", version)
         git(partial, "tag", version)
         git(partial, "checkout", "--quiet", "main")
+    git(partial, "gc", "--quiet", "--prune=now")  # each update makes three clones, and then removes them
     partial.rename(folder)
 
 
 def _age(repository: Path, version: str) -> None:
-    """Make the work tree an older one: another line in each text file; in v0.0.1 also other files, and a question less."""
+    """Make it an older one: another line in each text file; in v0.0.1 also other files, and a question less."""
     template = repository / "template"
-    for path in sorted({path.resolve() for path in template.rglob("*") if path.is_file() and "answers" not in path.name}):
+    files = [path for path in template.rglob("*") if path.is_file() and "answers" not in path.name]
+    for path in {path.resolve() for path in files}:
         lines = path.read_bytes().splitlines(keepends=True)
         if b"\0" not in b"".join(lines) and (index := _middle(lines)) is not None:
             if path.name.startswith("pyproject"):  # a second one, as near to the user's part as there is one

@@ -85,11 +85,15 @@ def test_lines_of_the_user_stay_where_they_do_not_meet_those_of_the_template(
     project.check_settled()
 
 
-def test_where_lines_meet_both_are_there(origin: Origin, living: MakeLiving, fresh: Fresh) -> None:
+def test_where_lines_meet_both_are_there(
+    origin: Origin, living: MakeLiving, fresh: Fresh, pytestconfig: pytest.Config
+) -> None:
     version, answers = origin
     project = living(version, answers)
     new = fresh(answers).files()
     edited = aged_lines(project, answers)
+    if pytestconfig.getoption("--series") != "all":  # each takes Copier a dozen calls of git
+        edited = dict([*edited.items()][::6])
     for name, index in edited.items():
         project.path(name).write_bytes(with_line(project.path(name).read_bytes(), index, instead=True))
     project.commit()
@@ -100,10 +104,9 @@ def test_where_lines_meet_both_are_there(origin: Origin, living: MakeLiving, fre
     after = project.files()
     for name, index in edited.items():
         lines = new[name].splitlines()
-        both = [b"<<<<<<< before updating", MINE, b"||||||| last update", b"=======", lines[index]]
         shown = after[name].splitlines()
-        assert [line for line in both if line not in shown and not line.startswith(b"|")] == [], name
-        assert [line for line in lines if line not in shown] == [], name
+        marked = [b"<<<<<<< before updating", MINE, b"=======", lines[index], b">>>>>>> after updating"]
+        assert shown == [*lines[:index], *marked, *lines[index + 1 :]], name
         project.path(name).write_bytes(new[name])
     project.commit("The template's")
     project.check_settled()
