@@ -15,7 +15,7 @@ import yaml
 
 from tests.answers import Answers, answers_for
 from tests.conftest import git
-from tests.copier_update.conftest import Living, MakeLiving
+from tests.copier_update.conftest import Living, MakeLiving, owner
 from tests.copier_update.history import ADDED, DROPPED, QUESTION, RENAMED, SYNTHETIC, newest
 
 pytestmark = pytest.mark.slow
@@ -89,9 +89,13 @@ def test_files_that_are_deleted_replaced_or_no_longer_there(living: MakeLiving) 
 
 def test_a_target_switched_off(living: MakeLiving) -> None:
     """What it brought goes, edited or not; what is edited is said, and may be taken back."""
-    project = living(newest(), answers_for(["docker", "desktop"], package_name="sample"))
+    answers = answers_for(["docker", "desktop"], package_name="sample")
+    project = living(newest(), answers)
     project.write("Dockerfile", project.text("Dockerfile") + "# mine\n")
     project.path("scripts/icon.ico").write_bytes(ICON)
+    code = [
+        name for name in project.files() if owner(name, answers) == "you" and name.startswith(("src", "tests", "front"))
+    ]
     own = ["scripts/linux/mine.sh", "src/sample/mine.py", "frontend/src/mine.ts"]
     for name in own:
         project.write(name, "mine\n")
@@ -103,9 +107,7 @@ def test_a_target_switched_off(living: MakeLiving) -> None:
     after = project.files()
     assert project.conflicts() == set()
     assert not [name for name in after if name.startswith("scripts/windows/") or name == "Dockerfile"]
-    code = ("src/", "tests/", "frontend/")
-    kept = {name for name in before if name.startswith(code) and not name.endswith("instance.py")}
-    assert {name: before[name] for name in [*kept, *own]}.items() <= after.items()
+    assert [name for name in [*code, *own] if after.get(name) != before[name]] == []
     assert review(project) == (
         1,
         "Not kept:\n"
@@ -197,6 +199,27 @@ def test_the_source_moves_into_a_folder(living: MakeLiving, fresh: Callable[[Ans
     assert {name: after[f"server/{name}"] for name in before if name.startswith(("src/", "tests/", "pyproject"))} == {
         name: content for name, content in before.items() if name.startswith(("src/", "tests/", "pyproject"))
     }
+    project.check_settled()
+
+
+def test_the_package_has_another_name(living: MakeLiving) -> None:
+    """As docs/how-to/update-a-project.md says: what is in the package moves by hand."""
+    project = living(newest(), answers_for(["desktop"], package_name="sample", frontend=False))
+    project.write("src/sample/mine.py", "mine\n")
+    project.commit()
+    before = project.files()
+
+    project.update(package_name="another")
+
+    assert review(project) == (0, NOTHING)
+    git(project.root, "restore", "src")
+    shutil.rmtree(project.path("src/another"))
+    git(project.root, "mv", "src/sample", "src/another")
+    after = project.files()
+    package = {name: content for name, content in before.items() if name.startswith("src/sample/")}
+    assert {name.replace("sample", "another", 1): content for name, content in package.items()}.items() <= after.items()
+    assert not [name for name in after if name.startswith("src/sample/")]
+    assert 'module-name = "another"' in project.text("pyproject.toml")
     project.check_settled()
 
 
