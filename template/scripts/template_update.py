@@ -24,6 +24,7 @@ from releasing import ReleaseError, fail, one_line, say
 from releasing.forge import connect, reason
 from releasing.prepare import git, may_push, own_tree
 from releasing.project import find_pyproject, run, settings
+from review_update import ReviewError, not_kept
 from version import ROOT
 
 ANSWERS = ".copier-answers.yml"
@@ -99,12 +100,18 @@ def news(source: str, old: str, new: str) -> str:
     return "\n\n".join(found)[:NEWS_LIMIT]
 
 
-def describe(tree: Path, old: str, new: str, unsettled: list[str], left: str) -> str:
+def describe(tree: Path, old: str, unsettled: list[str], lost: list[str], left: str) -> str:
+    new = answers(tree)["version"]
     parts = [f"From {old} to {new}. Look at what came, wait for the checks, merge."]
     if unsettled:
         listed = "\n".join(f"- `{name}`" for name in unsettled)
         parts.append(
             f"## Conflicts\n\nIn these files your lines and the template's meet; both are there, between marks:\n\n{listed}"
+        )
+    if lost:
+        listed = "\n".join(f"- {line}" for line in lost)
+        parts.append(
+            f"## Not kept\n\nOf what was yours; `git restore --source=HEAD~1 FILE` takes a file back:\n\n{listed}"
         )
     if left:
         parts.append(left)
@@ -126,8 +133,9 @@ def propose(*, dry_run: bool) -> None:
             return
         head = f"template-update-{re.sub(r'[^0-9A-Za-z.-]', '-', new)}"
         unsettled = conflicts(tree)
+        lost = not_kept(tree)
         left = lock(tree)
-        body = describe(tree, old, new, unsettled, left)
+        body = describe(tree, old, unsettled, lost, left)
         if dry_run:
             say(f"would open a pull request from {head}:\n{body}")
             return
@@ -150,7 +158,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         propose(dry_run=options.dry_run)
-    except ReleaseError as error:
+    except (ReleaseError, ReviewError) as error:
         return fail(error)
     except httpx2.TransportError as error:
         return fail(f"the server is not reached: {reason(error)}.")

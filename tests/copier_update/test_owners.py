@@ -10,6 +10,7 @@ import pytest
 
 from tests.answers import answers_for
 from tests.conftest import Render, git
+from tests.support.rendering import compiled_once
 
 FIX = "\n# a fix\n"
 STARTER = "template/{=package_dir=}"
@@ -64,7 +65,8 @@ def test_fixes_of_what_installed_apps_rely_on_arrive(
     answers.write_text(text.replace(str(template), str(newer)), encoding="utf-8")
     committed(root, "The template has moved")
 
-    copier.run_update(root, defaults=True, overwrite=True, quiet=True, vcs_ref="v0.2.0")
+    with compiled_once():
+        copier.run_update(root, defaults=True, overwrite=True, quiet=True, vcs_ref="v0.2.0")
 
     changed = set(git(root, "status", "--porcelain").replace(" M ", "").splitlines())
     prefix = "" if source_dir == "." else f"{source_dir}/"
@@ -85,5 +87,6 @@ def test_a_project_without_it_gets_nothing(template: Path, project: Render, tmp_
     root = project(answers_for(["docker", "library"]))
     git(root, "init", "--quiet")
     committed(root, "First")
-    copier.run_update(root, defaults=True, overwrite=True, quiet=True, vcs_ref="v0.1.0")
+    with compiled_once():
+        copier.run_update(root, defaults=True, overwrite=True, quiet=True, vcs_ref="v0.1.0")
     assert git(root, "status", "--porcelain") == ""

@@ -83,6 +83,14 @@ jobs:
         "check-scripts",
         r"scripts/extra\.bat:1",
     ),
+    Defect(
+        "a conflict that an update left",
+        "docs/releasing.md",
+        "<<<<<<< before updating\nmine\n=======\nnew\n>>>>>>> after updating\n",
+        "check-scripts",
+        r"docs/releasing\.md:\d+:<<<<<<< before updating\n.*\n.*choose between the marks",
+    ),
+    Defect("what an update rejected", "Makefile.rej", "@@ -1 +1 @@\n", "check-scripts", r"Makefile\.rej\n"),
 ]
 
 FRONTEND_DEFECTS = [

@@ -118,7 +118,7 @@ def test_from_setup_to_the_first_commit(
 def commands(*, has_web: bool, has_library: bool, answers: Answers) -> set[str]:
     """Give the commands that a project must have, from its README's point of view."""
     names = {"help", "setup", "check", "check-python", "check-tests", "check-scripts", "format", "wheel", "clean"}
-    names |= {"tag-release"}
+    names |= {"tag-release", "review-update"}
     if has_web:
         names |= {"run"}
     if answers.get("frontend"):

@@ -1,0 +1,131 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["copier>=9.15", "pyyaml>=6"]
+# ///
+"""Say what the last `copier update` did not keep of what is yours; it changes nothing.
+
+Copier ends without a word where it removes a file in which you wrote (a target is switched off, a file has another name), replaces a
+file that is no text, or brings back what you deleted. So this looks at all that the project had of its own before the update: what git
+has in HEAD, without what the template wrote into it. After a commit: --since HEAD~1. The status is 1 where something is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import copier
+import yaml
+from copier.errors import CopierError
+
+ROOT = Path(__file__).parents[1]
+ANSWERS = ".copier-answers.yml"
+
+
+class ReviewError(Exception):
+    """The review cannot be made; the message is one line."""
+
+
+def not_kept(tree: Path, since: str = "HEAD") -> list[str]:
+    """Give a line for each file of which something is missing in `tree` that `since` had and no template wrote."""
+    with _checked_out(tree, since) as before, tempfile.TemporaryDirectory() as folder:
+        template = _rendered(before, Path(folder, "template"))
+        names = _git(before, "ls-files", "-z").split("\0")
+        had = {name for name in names if name and name != ANSWERS and (before / name).is_file()}
+        lines = [
+            line
+            for name in sorted(had)
+            if (line := _missing(name, _read(template / name), _read(before / name) or b"", _read(tree / name)))
+        ]
+        wrote = {path.relative_to(template).as_posix() for path in template.rglob("*") if path.is_file()}
+        lines += [
+            f"{name}: there again, you had deleted it"
+            for name in sorted(wrote - had - {ANSWERS})
+            if (tree / name).exists()
+        ]
+    return lines
+
+
+def _missing(name: str, template: bytes | None, before: bytes, now: bytes | None) -> str:
+    """Say what of one file is missing: nothing where it is as it was, or as the template made it."""
+    if before in (template, now):
+        return ""
+    if b"\0" in before:
+        return f"{name}: {'gone' if now is None else 'replaced'}, it was a file of yours"
+    own = Counter(before.splitlines()) - Counter((template or b"").splitlines())
+    missing = [line for line in own - Counter((now or b"").splitlines()) if line.strip()]
+    if not missing:
+        return f"{name}: gone, you had shortened it" if now is None else ""
+    first = missing[0].decode(errors="replace").strip()[:60]
+    which = "gone, with" if now is None else "without"
+    return f"{name}: {which} {len(missing)} line{'s' if len(missing) > 1 else ''} of yours, such as `{first}`"
+
+
+def _rendered(before: Path, folder: Path) -> Path:
+    """Render the version of the template that the project had, with the answers that it had."""
+    try:
+        content = yaml.safe_load((before / ANSWERS).read_text(encoding="utf-8"))
+        source, version = str(content["_src_path"]), str(content["_commit"])
+        answers = {name: value for name, value in content.items() if not name.startswith("_")}
+    except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        raise ReviewError(f"{ANSWERS} did not say where the template is.") from None
+    try:
+        copier.run_copy(source, folder, data=answers, defaults=True, quiet=True, vcs_ref=version)
+    except (CopierError, ValueError, OSError) as error:
+        raise ReviewError(f"{version} of the template cannot be had: {' '.join(str(error).split())[:300]}") from None
+    return folder
+
+
+def _read(path: Path) -> bytes | None:
+    """Give a file's content, line ends apart; git keeps those."""
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    return content if b"\0" in content else content.replace(b"\r\n", b"\n")
+
+
+@contextmanager
+def _checked_out(tree: Path, commit: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        before = Path(folder, "before")
+        _git(tree, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet", "--detach", str(before), commit)
+        try:
+            yield before
+        finally:
+            _git(tree, "worktree", "remove", "--force", str(before))
+
+
+def _git(tree: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(tree), *arguments]
+    result = subprocess.run(command, check=False, capture_output=True, text=True, errors="surrogateescape")  # noqa: S603
+    if result.returncode != 0:
+        raise ReviewError(f"git: {' '.join(result.stderr.split())[-300:]}")
+    return result.stdout
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--since", metavar="COMMIT", default="HEAD", help="the project before the update (HEAD)")
+    options = parser.parse_args()
+    try:
+        lines = not_kept(ROOT, options.since)
+    except ReviewError as error:
+        print(f"review-update: {error}", file=sys.stderr)
+        return 2
+    if not lines:
+        print("All that is yours is still there.")
+        return 0
+    print("\n".join(["Not kept:", *(f"  {line}" for line in lines)]))
+    print(f"Take a file back with: git restore --source={options.since} FILE")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
