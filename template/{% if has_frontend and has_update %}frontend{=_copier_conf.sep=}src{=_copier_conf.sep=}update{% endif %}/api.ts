@@ -35,7 +35,7 @@ export interface Status {
   confirmedAt: string | null;
   onNextStart: string | null;
   releasesUrl: string | null;
-  docker: { image: string; commands: string[] } | null;
+  image: { name: string; commands: string[] } | null;
   last: HistoryEntry | null;
 }
 
@@ -160,9 +160,9 @@ export function readStatus(body: unknown): Status {
     confirmedAt: fields.optional("confirmed_at", () => fields.text("confirmed_at")),
     onNextStart: fields.optional("on_next_start", () => fields.text("on_next_start")),
     releasesUrl: fields.webAddress("releases_url"),
-    docker: fields.optional("docker", () => {
-      const part = fields.part("docker");
-      return { image: part.text("image"), commands: part.texts("commands") };
+    image: fields.optional("image", () => {
+      const part = fields.part("image");
+      return { name: part.text("name"), commands: part.texts("commands") };
     }),
     last: fields.optional("last", () => readEntry(fields.part("last"))),
   };

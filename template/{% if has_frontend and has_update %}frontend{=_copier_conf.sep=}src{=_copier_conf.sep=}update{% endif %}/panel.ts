@@ -170,7 +170,7 @@ export function makePanel(actions: Actions): Panel {
   const notesBody = notes.element.lastElementChild ?? notes.element;
   const commands = make("div", { id: "update-commands" });
   const copied = make("p", { role: "status", class: "update-hint" });
-  const docker = section("How to update", commands, copied).element;
+  const howTo = section("How to update", commands, copied).element;
   const facts = make("dl", { id: "update-facts" });
   const history = make("ul", { class: "update-history", id: "update-history" });
   const past = section("History", history).element;
@@ -189,7 +189,7 @@ export function makePanel(actions: Actions): Panel {
       make("p", { class: "update-buttons" }, now, later, check, releases),
     ),
     notes.element,
-    docker,
+    howTo,
     section("This installation", facts).element,
     settings.element,
     past,
@@ -258,7 +258,7 @@ export function makePanel(actions: Actions): Panel {
     setText(amount, progress ? `${formatSize(progress.received)} of ${formatSize(progress.total)}${speed}` : "");
   }
 
-  function showRelease({ release, docker: image, releasesUrl }: Status): void {
+  function showRelease({ release, image, releasesUrl }: Status): void {
     notes.element.hidden = release === null;
     if (release) {
       const page = release.pageUrl ?? releasesUrl;
@@ -277,14 +277,14 @@ export function makePanel(actions: Actions): Panel {
         release.notes.trim() === "" ? make("p", {}, "Nobody wrote down what is new.") : renderMarkdown(release.notes);
       setChildren(notesBody, [published, body], JSON.stringify(release));
     }
-    docker.hidden = image === null || release === null;
+    howTo.hidden = image === null || release === null;
     if (image) {
       const announce = (message: string): void => {
         setText(copied, message);
       };
       const parts = [
         make("p", {}, "The image:"),
-        copyable(image.image, "the image's name", announce),
+        copyable(image.name, "the image's name", announce),
         make("p", {}, "On the machine that runs it, in the folder of its compose file:"),
         copyable(image.commands.join("\n"), "the commands", announce),
       ];

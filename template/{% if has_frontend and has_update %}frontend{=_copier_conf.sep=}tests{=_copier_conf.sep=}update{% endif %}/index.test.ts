@@ -28,7 +28,7 @@ const STATUS = {
   confirmed_at: "2026-01-02T03:00:00Z" as string | null,
   on_next_start: null as string | null,
   releases_url: "https://gitea.example.com/me/it/releases",
-  docker: null as object | null,
+  image: null as object | null,
   last: null as object | null,
 };
 const LAST = { version: "1.1.0", from_version: "1.0.0", outcome: "updated", at: "2026-01-02T03:05:00Z", message: "" };
@@ -230,13 +230,13 @@ test("on the next start", async () => {
 });
 
 test("offers nothing that cannot be, and says why", async () => {
-  const docker = { image: "host/me/it:1.1.0", commands: ["docker compose pull", "docker compose up -d"] };
+  const image = { name: "host/me/it:1.1.0", commands: ["pull it", "start it"] };
   await open({
     state: "update_available",
     release: RELEASE,
     can_auto_update: false,
     reason: "It is a container.",
-    docker,
+    image,
   });
   expect(find("update-now").hidden).toBe(true);
   expect(find("update-later").hidden).toBe(true);
@@ -248,7 +248,7 @@ test("offers nothing that cannot be, and says why", async () => {
   vi.stubGlobal("navigator", { clipboard: { writeText: write } });
   find("update-commands").querySelectorAll("button")[1]?.click();
   await pass();
-  expect(write).toHaveBeenCalledWith("docker compose pull\ndocker compose up -d");
+  expect(write).toHaveBeenCalledWith("pull it\nstart it");
   expect(find("updates").textContent).toContain("the commands copied.");
 });
 

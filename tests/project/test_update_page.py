@@ -71,11 +71,11 @@ STATUS: dict[str, Any] = {
     "confirmed_at": "2026-01-02T03:00:00Z",
     "on_next_start": None,
     "releases_url": "https://gitea.example.com/ada/home/releases",
-    "docker": None,
+    "image": None,
     "last": None,
 }
-DOCKER = {
-    "image": "gitea.example.com/ada/home:1.1.0",
+IMAGE = {
+    "name": "gitea.example.com/ada/home:1.1.0",
     "commands": ["docker compose pull", "docker compose up --detach"],
 }
 AVAILABLE = {"state": "update_available", "release": RELEASE}
@@ -101,7 +101,7 @@ STATES: dict[str, dict[str, Any]] = {
         "install_type": "docker",
         "can_auto_update": False,
         "reason": "A container is replaced by whoever runs it.",
-        "docker": DOCKER,
+        "image": IMAGE,
     },
     "went-back": {"last": LAST},
 }
@@ -377,7 +377,7 @@ def test_copies_the_commands(server: Server, page: Page) -> None:
     expect(page.get_by_role("button", name="Update now")).to_have_count(0)
     page.get_by_role("button", name="Copy the commands").click()
     expect(page.get_by_text("the commands copied.")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()") == "\n".join(DOCKER["commands"])
+    assert page.evaluate("navigator.clipboard.readText()") == "\n".join(IMAGE["commands"])
 
 
 def test_moves_only_where_movement_is_wanted(server: Server, page: Page) -> None:
