@@ -152,6 +152,7 @@ class Installed:
         self.slug = slug
         self.port = free_port()
         self.prefix = slug.upper().replace("-", "_")
+        self.recorder: list[str] = []  # words before the launcher: a program that watches it
 
     @classmethod
     def unpack(cls, archive: Path, root: Path) -> Installed:
@@ -184,7 +185,7 @@ class Installed:
         """Start the launcher in a session of its own, and end all that is left of it with the block."""
         environment = {**os.environ, f"{self.prefix}_TRIAL_SECONDS": str(TRIAL_SECONDS), "BROWSER": "true", **variables}
         process = subprocess.Popen(
-            [self.root / "run.sh", "--port", str(self.port)],
+            [*self.recorder, self.root / "run.sh", "--port", str(self.port)],
             cwd="/",
             env=environment,
             stdin=subprocess.DEVNULL,

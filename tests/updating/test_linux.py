@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from tests.support.docker import Docker
 from tests.support.machine import Machine, machine
+from tests.support.power import Disk, Folder, Operation, record, recorded
 from tests.support.updates import BAD, Installed, Source, changed
 
 pytestmark = pytest.mark.slow
@@ -263,3 +265,90 @@ def unfinished(app: Installed) -> set[str]:
     """Name what only an update that is under way has."""
     hidden = {path.name for path in (*app.root.glob(".*"), *app.root.glob("versions/.*"))}
     return {*hidden, *(name for name in ("trial",) if (app.root / name).exists())} - {".lock"}
+
+
+@pytest.mark.usefixtures("long", "second")
+@pytest.mark.parametrize("behaviour", ["good", "crash"])
+def test_a_power_cut_leaves_a_whole_version(
+    behaviour: str, source: Source, installed: Installed, tmp_path: Path
+) -> None:
+    """Record an update, and what a power cut would leave after each of its operations on files: that starts."""
+    version = "1.1.0"
+    if behaviour == "crash":
+        version = "1.3.8"
+        source.publish(version, lambda source: source.change("__main__.py", "\n", f"\n{BAD['crash']}\n"))
+    try:
+        with installed.run():
+            installed.wait("1.0.0")
+        before, again = Disk.read(installed.root), Disk.read(installed.root)
+        installed.recorder = record(tmp_path / "trace")
+        with installed.run():
+            installed.wait("1.0.0")
+            apply(installed, version)
+            outcome = installed.outcome(version)
+            installed.until(lambda _: unfinished(installed) == set())
+    finally:
+        if behaviour == "crash":
+            source.withdraw(version)
+    operations = list(recorded(tmp_path / "trace", installed.root))
+    left = cut_after_each(before, operations, version)
+    assert changed_contents(before, Disk.read(installed.root)) == set(), "not all was recorded"
+    synced = before.after_a_cut(lambda: False, lambda: False)
+    assert outcome == ("updated" if behaviour == "good" else "rolled_back", "1.0.0")
+    assert (synced.text("current") or "").strip() == (version if behaviour == "good" else "1.0.0")
+    if behaviour == "good":
+        assert synced.text("trial") is None, "it would be gone back from, though it has proved itself"
+    else:
+        assert synced.text("failed") == f"{version}\n"
+
+    for number, state in enumerate(left):
+        root = tmp_path / f"cut {number}"
+        state.write(root)
+        app = Installed(root, installed.slug)
+        with app.run():
+            assert app.settle() in {"1.0.0", "1.1.0"}
+        shutil.rmtree(root)
+    print(f"{len(operations)} operations, {len(left)} kinds of states started")
+    with pytest.raises(AssertionError, match="after"):  # else it would see nothing
+        cut_after_each(again, [operation for operation in operations if operation.call != "fsync"], version)
+
+
+def cut_after_each(disk: Disk, operations: Sequence[Operation], version: str) -> list[Folder]:
+    """See that `current` names a whole version whenever the power is cut, and that a new one is on trial.
+
+    Gives one state of each kind.
+    """
+    chance = random.Random(SEED)  # noqa: S311  (the same states each time)
+    keeps = {
+        "names": (lambda: True, lambda: False),  # as a file system with a journal of names does
+        "nothing": (lambda: False, lambda: False),
+        "something": (lambda: chance.random() < 0.5, lambda: chance.random() < 0.5),
+    }
+    whole = {"1.0.0": disk.tree("versions/1.0.0")}
+    kinds: dict[tuple[str | None, ...], Folder] = {}
+    proved = False
+    for operation in operations:
+        disk.do(operation)
+        changes = operation.paths[-1:] if operation.call.startswith("link") else operation.paths
+        if all(re.match(r"versions/\.", path) for path in changes):
+            continue  # no launcher looks there
+        if disk.text("current") == f"{version}\n":
+            whole.setdefault(version, disk.tree(f"versions/{version}"))
+            proved |= disk.text("trial") is None
+        for kept, (names, contents) in keeps.items():
+            left = disk.after_a_cut(names, contents)
+            current, trial = (left.text("current") or "").strip(), left.text("trial") or ""
+            where = f"after {operation.call} {operation.paths} with {kept} kept: {current!r}, {trial!r}"
+            assert current in whole, where
+            assert left.tree(f"versions/{current}") == whole[current], where
+            if current == version and not proved:
+                assert trial.split()[:2] == [version, "1.0.0"], where
+                assert left.tree("versions/1.0.0") == whole["1.0.0"], where
+            kinds.setdefault((kept, current, trial, left.text("failed")), left)
+    return list(kinds.values())
+
+
+def changed_contents(one: Folder, other: Folder) -> set[str]:
+    """Names that differ."""
+    trees = one.tree(), other.tree()
+    return {name for name in trees[0].keys() | trees[1].keys() if trees[0].get(name) != trees[1].get(name)}
