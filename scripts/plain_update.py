@@ -17,8 +17,7 @@ from tests.support.tools import run
 
 REPOSITORY = Path(__file__).parents[1]
 FILE = REPOSITORY.joinpath(
-    "template",
-    "{% if has_web and not has_frontend %}{=package_dir=}{=_copier_conf.sep=}static{% endif %}",
+    "template/{% if has_web and not has_frontend %}{=package_dir=}{=_copier_conf.sep=}static{% endif %}",
     "{% if has_update %}update.js{% endif %}",
 )
 ANSWERS: dict[str, Any] = {"targets": ["docker"], "frontend": True, "auto_update": True}

@@ -36,7 +36,8 @@ TOGETHER = {
     *("tests/build/test_bundle_linux.py", "tests/build/test_bundle_windows.py", "tests/build/test_installer.py"),
     *("tests/build/test_linux_service.py", "tests/build/test_windows_instance.py"),
     *("tests/gitea/test_release.py", "tests/gitea/test_release_jobs.py", "tests/gitea/test_workflows.py"),
-    *("tests/updating/test_linux.py", "tests/updating/test_windows.py", "tests/updating/test_attacks.py"),
+    *("tests/updating/test_linux.py", "tests/updating/test_windows.py"),
+    *("tests/updating/test_attacks.py", "tests/updating/test_browser.py"),
 }
 
 Render = Callable[[Answers], Path]

@@ -32,6 +32,7 @@ export function startLive(listener: Listener): Live {
   let running: Promise<void> | undefined;
   let restarting = false;
   let last: Status | undefined;
+  let heard = 0;
 
   function tell(status: Status): void {
     last = status;
@@ -41,6 +42,7 @@ export function startLive(listener: Listener): Live {
   function receive(data: unknown): void {
     const { event, status } = JSON.parse(String(data)) as { event: unknown; status: unknown };
     const known = readStatus(status);
+    heard += 1;
     if (event === "server_restarting") {
       last = known;
       listener.restarting(known);
@@ -80,10 +82,14 @@ export function startLive(listener: Listener): Live {
 
   async function ask(): Promise<void> {
     window.clearTimeout(timer);
+    const before = heard;
     try {
       const status = await getStatus();
       if (!stopped.signal.aborted) {
-        tell(status);
+        // What the WebSocket has brought meanwhile may be newer, and it brings all that comes after that.
+        if (heard === before) {
+          tell(status);
+        }
         const wait = restarting ? PAUSE.restarting : RETRY;
         if (!restarting && !socket && !document.hidden && Date.now() - triedAt >= wait * 1000) {
           connect();

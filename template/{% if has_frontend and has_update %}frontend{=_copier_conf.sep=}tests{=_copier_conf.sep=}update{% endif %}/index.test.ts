@@ -72,6 +72,7 @@ class FakeServer {
   history: unknown = [];
   up = true;
   refusal: string | undefined;
+  late = 0; // seconds that an answer is on its way
   questions: string[] = [];
 
   answer(path: string, options: RequestInit): Promise<Response> {
@@ -89,7 +90,10 @@ class FakeServer {
       return Promise.resolve(Response.json(this.status, { status: 202 }));
     }
     const answers: Record<string, unknown> = { status: this.status, settings: this.settings, history: this.history };
-    return Promise.resolve(Response.json(answers[path.split("/").at(-1) ?? ""]));
+    const answer = Response.json(answers[path.split("/").at(-1) ?? ""]);
+    return this.late
+      ? new Promise((resolve) => setTimeout(resolve, this.late * 1000, answer))
+      : Promise.resolve(answer);
   }
 }
 
@@ -361,6 +365,19 @@ test("asks while there is no WebSocket, and tries again to have one", async () =
   server.questions = [];
   await pass(600);
   expect(server.questions).toEqual([]);
+});
+
+test("an answer that the WebSocket has overtaken is not shown", async () => {
+  await open();
+  server.status.state = "checking";
+  server.late = 1;
+  find("update-check").click();
+  await pass();
+  await tell("update_available", { state: "update_available", release: RELEASE });
+  await pass(2);
+  expect(server.questions.slice(-2)).toEqual(["POST /check {}", "GET /status"]);
+  expect(text("update-state")).toBe("Version 1.1.0 is available");
+  expect(find("version").className).toBe("has-update");
 });
 
 test("an answer that makes no sense leaves the page as it is", async () => {

@@ -28,12 +28,13 @@ def _chromium() -> str:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*arguments: str) -> Iterator[Browser]:
     """Start Chromium without a window. Playwright brings no browser of its own here: its downloads are elsewhere."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=_chromium(),
-            args=["--no-sandbox", "--no-proxy-server"],  # tests may run as root, and ask this machine only
+            # Tests may run as root, and ask this machine only.
+            args=["--no-sandbox", "--no-proxy-server", *arguments],
         )
         try:
             yield browser

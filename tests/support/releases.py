@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.support.background import served
@@ -108,20 +109,22 @@ class Key:
     """A pair of keys, as `release.py keygen` makes them."""
 
     def __init__(self, folder: Path) -> None:
+        """Make them in the folder, or take those that are there."""
         require_apt("openssl")
-        self._folder = folder
         self._file = folder / "key.pem"
-        folder.mkdir(parents=True)
-        run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self._file])
+        if not self._file.exists():
+            folder.mkdir(parents=True)
+            run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self._file])
         run(["openssl", "pkey", "-in", self._file, "-pubout", "-outform", "DER", "-out", folder / "public"])
         self.public = base64.b64encode((folder / "public").read_bytes()[-32:]).decode()
 
     def sign(self, content: bytes) -> bytes:
         """Give what a release has as update.json.sig."""
-        signed, signature = self._folder / "signed", self._folder / "signature"
-        signed.write_bytes(content)
-        run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self._file, "-in", signed, "-out", signature])
-        return base64.b64encode(signature.read_bytes()) + b"\n"
+        with TemporaryDirectory() as folder:
+            signed, signature = Path(folder, "signed"), Path(folder, "signature")
+            signed.write_bytes(content)
+            run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self._file, "-in", signed, "-out", signature])
+            return base64.b64encode(signature.read_bytes()) + b"\n"
 
 
 def describe(slug: str, version: str, archives: Mapping[str, Path]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,11 @@ from filelock import FileLock
 from tests.answers import Answers
 from tests.conftest import Render
 from tests.support.projects import Project, newcomer
+from tests.support.releases import Key
 from tests.support.tools import run
+from tests.support.updates import Installed
 
+ANSWERS: Answers = {"project_name": "Sample", "targets": ["desktop"], "frontend": False, "auto_update": True}
 VERSION = "1.0.0"
 Member = tuple[tarfile.TarInfo, bytes]
 
@@ -28,6 +31,11 @@ class Bundle:
     slug: str
     full: Path
     app: Path
+    key: Key  # that the app trusts
+
+    def install(self, root: Path) -> Installed:
+        """Unpack it, as a user does."""
+        return Installed.unpack(self.full, root)
 
     def members(self, version: str) -> list[Member]:
         """Give what is in the app's archive, as it would be in that of another version."""
@@ -47,21 +55,23 @@ class Bundle:
         return found
 
 
-def build(render: Render, folder: Path, answers: Answers, change: Callable[[Project], None] = lambda _: None) -> Bundle:
+def build(render: Render, folder: Path) -> Bundle:
     """Build a desktop app for Linux in a folder, once: the tests' processes share it."""
     with FileLock(f"{folder}.lock"):
         project, output = folder / "project", folder / "output"
+        key = Key(folder / "key")
         if not output.exists():
-            shutil.copytree(render(answers), project, symlinks=True)
+            shutil.copytree(render(ANSWERS), project, symlinks=True)
             made = Project(project, newcomer(folder / "links"))
+            with (made.package / "update_keys.txt").open("a", encoding="utf-8") as keys:
+                keys.write(f"{key.public}\n")
             run([project / "scripts/uv.sh", "lock", "--quiet"], cwd=made.source, env=made.environment)
-            change(made)
             options = ["--version", VERSION, "--output", str(folder / "partial"), "--no-self-test"]
             run([project / "scripts/build-dist.sh", *options], cwd=project, env=made.environment)
             (folder / "partial").rename(output)
     (app,) = output.glob("*-linux-x64-app.tar.gz")
     slug = app.name.removesuffix(f"-v{VERSION}-linux-x64-app.tar.gz")
-    return Bundle(slug, app.with_name(app.name.replace("-app", "")), app)
+    return Bundle(slug, app.with_name(app.name.replace("-app", "")), app, key)
 
 
 def member(name: str, *, content: bytes = b"", **attributes: Any) -> Member:

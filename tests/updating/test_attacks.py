@@ -180,25 +180,22 @@ def describe_file(path: Path) -> dict[str, Any]:
 def besieged(bundle: Bundle, folder: Path) -> Iterator[Attack]:
     """Install the app, and start it with a server that anything can be done to."""
     house, scratch = folder / "house", folder / "scratch"
-    app = Installed.unpack(bundle.full, house / "app")
+    app = bundle.install(house / "app")
     (house / "canary").write_text(CANARY, encoding="utf-8")
-    key, stranger = Key(scratch / "key"), Key(scratch / "stranger")
-    (keys,) = app.root.glob("versions/*/app/*/update_keys.txt")
-    keys.write_text(f"{key.public}\n", encoding="utf-8")
+    stranger = Key(scratch / "stranger")
     home, elsewhere = Releases("ada/sample"), Releases("ada/sample")
     with home.serve(), elsewhere.serve("localhost"):
         own = {"URL": home.url, "REPOSITORY": home.repository, "TOKEN": TOKEN}
         with app.run(**{f"{app.prefix}_UPDATE_{name}": value for name, value in own.items()}):
             app.wait(VERSION)
-            attack = Attack(app, bundle, home, elsewhere, key, stranger, house, scratch)
+            attack = Attack(app, bundle, home, elsewhere, bundle.key, stranger, house, scratch)
             attack.check()
             yield attack
 
 
 @pytest.fixture(scope="module")
 def bundle(render: Render, session_folder: Path) -> Bundle:
-    answers = {"project_name": "Sample", "targets": ["desktop"], "frontend": False, "auto_update": True}
-    return build(render, session_folder / "attacked", answers)
+    return build(render, session_folder / "bundle")
 
 
 @pytest.fixture(scope="module")
