@@ -75,7 +75,7 @@ class Living:
             copier.run_update(self.root, data=answers, defaults=True, overwrite=True, quiet=True)
 
     def status(self) -> str:
-        return git(self.root, "status", "--porcelain")
+        return git(self.root, "--no-optional-locks", "status", "--porcelain")  # also while an update runs
 
     def conflicts(self) -> set[str]:
         """Give the files that git calls unmerged; Copier may leave no other trace of a conflict."""
