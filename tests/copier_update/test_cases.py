@@ -233,7 +233,7 @@ def test_an_update_that_is_killed(living: MakeLiving, pytestconfig: pytest.Confi
     project.write("local/notes", "mine\n")  # git knows nothing of it
     before = project.files()
     whole.update()
-    for part in (0.05, 0.3, 0.6, 0.95) if pytestconfig.getoption("--series") == "all" else [0.5]:
+    for part in (0.05, 0.3, 0.6, 0.9) if pytestconfig.getoption("--series") == "all" else [0.5]:
         process = updating(project)
         while len(project.status().splitlines()) < len(whole.status().splitlines()) * part:
             assert process.poll() is None

@@ -12,6 +12,7 @@ from tests.answers import TARGETS, Answers, answers_for
 from tests.copier_update.conftest import Living, MakeLiving, owner
 from tests.copier_update.history import SYNTHETIC
 from tests.support.projects import Project, newcomer
+from tests.support.tools import run
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("long")]
 
@@ -66,4 +67,12 @@ def test_an_updated_project_passes_its_checks(
     assert "mine.py" in project.git("ls-files")
     updated.update()
     assert updated.status() == ""
+
+    updated.write("mine.txt", "<<<<<<< before updating\nmine\n=======\nnew\n>>>>>>> after updating\n")
+    updated.write("Makefile.rej", "what was not brought in\n")
+    project.git("add", "--all")
+    refused = run(["git", "commit", "-m", "Not settled"], cwd=updated.root, env=project.environment, returncode=1)
+    said = refused.stdout + refused.stderr
+    assert "mine.txt:1:<<<<<<< before updating" in said
+    assert "delete the .rej file\n\nMakefile.rej" in said
     shutil.rmtree(updated.root)
