@@ -57,6 +57,10 @@ CHANGES = {
     "tkinter": "for now: errors at the start open a window where there is no terminal to print them on.",
     "auto_update": "for now: the page links to the releases, and a setting `releases_url` says where they are.",
     "release_gate": "whether `release.yml` makes a whole draft public, or leaves that to a person and `publish.yml`.",
+    "own_files": (
+        "what `copier update` neither writes nor removes. Asked of projects that were"
+        " [adopted](../how-to/adopt-an-existing-project.md) only, whose answers name some."
+    ),
     "index": "where a release sends the wheel, how the README installs the library, and the index that uv knows.",
 }
 
@@ -161,7 +165,7 @@ def _offered(name: str, question: dict[str, Any]) -> str:
     if isinstance(default, bool):
         return "yes" if default else "no"
     if isinstance(default, list):
-        return ", ".join(f"`{value}`" for value in default)
+        return ", ".join(f"`{value}`" for value in default) or "nothing"
     if "{" in default:
         if name not in OFFERED:
             raise DescriptionError(f"scripts/reference.py: say in OFFERED what {name} comes from")
