@@ -66,13 +66,14 @@ def run(options: argparse.Namespace) -> None:
             raise AdoptionError(f"{changes} files are not committed: commit them first, so that you see what is added.")
         data = _data(options.data)
         found = existing.read(root, data.get("source_dir"))
+        template, version = _template(options.template)
         copy = fresh_copy(
-            _template(options.template),
+            template,
             Path(folder, "fresh"),
             data,
             offered=existing.answers(found),
             ask=not options.defaults,
-            ref=options.vcs_ref,
+            ref=options.vcs_ref or version,
         )
         found = existing.read(root, copy.answers["source_dir"])
         plan = make_plan(copy, root)
@@ -236,18 +237,15 @@ def _data(given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _template(given: str | None) -> str:
-    """Give the template's address: the given one, or where this program was installed from."""
+def _template(given: str | None) -> tuple[str, str | None]:
+    """Give the template's address and version: the given address, or from where this program was installed."""
     if given is not None:
-        return str(Path(given).resolve()) if Path(given).is_dir() else given
+        return (str(Path(given).resolve()) if Path(given).is_dir() else given), None
     try:
         origin = json.loads(metadata.distribution(DISTRIBUTION).read_text("direct_url.json") or "{}")
     except (metadata.PackageNotFoundError, ValueError):
         origin = {}
     if "vcs_info" not in origin:
         raise AdoptionError("Say which template: adopt-project https://gitea.example.com/org/gitea-py-template.git")
-    return f"git+{origin['url']}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    url = str(origin["url"])
+    return url if url.endswith(".git") else f"git+{url}", origin["vcs_info"].get("requested_revision")

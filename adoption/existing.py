@@ -261,7 +261,11 @@ def _remote(root: Path) -> dict[str, str]:
     """Give what git knows of the server: https://host/owner/name.git, git@host:owner/name.git, ssh://git@host:22/owner/name."""
     found = {}
     branch = git(root, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
-    if branch := branch or git(root, "branch", "--show-current"):
+    local = git(root, "branch", "--format=%(refname:short)").splitlines()
+    usual: list[str] = [
+        name for name in ("main", "master", "trunk") if name in local
+    ]  # adoption has a branch of its own
+    if branch := branch or (usual or [git(root, "branch", "--show-current")])[0]:
         found["default_branch"] = branch
     url = git(root, "remote", "get-url", "origin").removesuffix("/").removesuffix(".git")
     match = re.fullmatch(
