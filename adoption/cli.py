@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"adopt-project: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("adopt-project: stopped; nothing was added.", file=sys.stderr)
+        print("adopt-project: stopped; git status says whether something was added.", file=sys.stderr)
         return 130
     return 0
 
@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> None:
             look_again(root, Path(folder), dry_run=options.dry_run)
             return
         if changes and not options.dry_run:
-            raise AdoptionError(f"{changes} files are not committed: commit them first, so that you see what is added.")
+            files = "1 file is" if changes == 1 else f"{changes} files are"
+            raise AdoptionError(f"{files} not committed: commit first, so that you see what is added.")
         data = _data(options.data)
         found = existing.read(root, data.get("source_dir"))
         template, version = _template(options.template)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import InvalidRequirement, Requirement
+
 from adoption import AdoptionError
 
 # Folders that hold Python and are not what the project is about.
@@ -181,29 +183,48 @@ def _setup_metadata(source: Path) -> dict[str, Any]:
     parser = _read_setup_cfg(source)
     given = _setup_arguments(source / "setup.py")
 
-    def text(section: str, key: str, argument: str = "") -> str:
-        return parser.get(section, key, fallback="") or str(given.get(argument or key, "") or "")
+    def text(key: str) -> str:
+        return parser.get("metadata", key, fallback="") or str(given.get(key) or "")
 
-    def lines(section: str, key: str) -> list[str]:
-        value = parser.get(section, key, fallback="") or given.get(key, [])
-        listed = value.splitlines() if isinstance(value, str) else value
-        return [str(line).strip() for line in listed if str(line).strip() and not str(line).strip().startswith("#")]
-
-    version = text("metadata", "version")
-    extras = {name: lines("options.extras_require", name) for name in _options(parser, "options.extras_require")}
-    scripts = lines("options.entry_points", "console_scripts") or given.get("entry_points", {}).get(
-        "console_scripts", []
-    )
-    return {
-        "name": text("metadata", "name"),
-        "description": text("metadata", "description"),
-        "license": text("metadata", "license"),
-        "authors": [{"name": text("metadata", "author"), "email": text("metadata", "author_email")}],
-        "version": version if re.match(r"\d", version) else "",
-        "dependencies": lines("options", "install_requires"),
-        "optional-dependencies": extras or given.get("extras_require", {}),
-        "scripts": dict(re.split(r"\s*=\s*", str(line).strip(), maxsplit=1) for line in scripts if "=" in str(line)),
+    extras: dict[str, Any] = {
+        name: parser.get("options.extras_require", name) for name in _options(parser, "options.extras_require")
     }
+    points = given.get("entry_points")
+    commands = parser.get("options.entry_points", "console_scripts", fallback="")
+    commands = commands or (points.get("console_scripts", "") if isinstance(points, dict) else "")
+    scripts = [re.split(r"\s*=\s*", line, maxsplit=1) for line in _lines(commands) if "=" in line]
+    return {
+        "name": text("name"),
+        "description": text("description"),
+        "license": text("license"),
+        "authors": [{"name": text("author"), "email": text("author_email")}],
+        "version": text("version") if re.match(r"\d", text("version")) else "",
+        "dependencies": _valid(
+            parser.get("options", "install_requires", fallback="") or given.get("install_requires", "")
+        ),
+        "optional-dependencies": {
+            name: _valid(needed) for name, needed in (extras or given.get("extras_require") or {}).items()
+        },
+        "scripts": {name: place.partition("[")[0].strip() for name, place in scripts},
+    }
+
+
+def _lines(value: object) -> list[str]:
+    """Give the lines of a text or the items of a list."""
+    listed = value.splitlines() if isinstance(value, str) else value if isinstance(value, list | tuple) else []
+    return [line for line in (str(item).strip() for item in listed) if line and not line.startswith("#")]
+
+
+def _valid(value: object) -> list[str]:
+    """Give those of the lines that are requirements; includes and addresses are left to a person."""
+    return [line for line in _lines(value) if is_requirement(line)]
+
+
+def is_requirement(text: str) -> bool:
+    try:
+        return Requirement(text).url is None
+    except InvalidRequirement:
+        return False
 
 
 def _options(parser: configparser.ConfigParser, section: str) -> list[str]:
@@ -230,10 +251,10 @@ def _setup_arguments(path: Path) -> dict[str, Any]:
 
 
 def _requirements(path: Path) -> Iterator[str]:
-    """Give the plain requirements; options, addresses and includes are left to a person."""
+    """Give the plain requirements, without hashes and comments."""
     for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
         text = re.sub(r"(^|\s)#.*", "", line).split(" --hash")[0].rstrip("\\ ").strip()
-        if re.fullmatch(r"[A-Za-z0-9][\w.-]*\s*(\[[^\]]*\])?\s*([<>=!~].*)?(;.*)?", text):
+        if is_requirement(text):
             yield text
 
 

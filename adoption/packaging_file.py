@@ -27,13 +27,9 @@ class Lacks:
 def fitted(text: str, existing: Existing) -> str:
     """Put what the project is packaged with in the place of what only the starter code needs."""
     metadata = existing.metadata
-    text = re.sub(
-        r"^dependencies = \[(?:\]|\n(?:.*\n)*?\])$",
-        _list("dependencies", metadata.get("dependencies", [])),
-        text,
-        count=1,
-        flags=re.MULTILINE,
-    )
+    needed = _list("dependencies", metadata.get("dependencies", []))
+    listed = re.compile(r"^dependencies = \[(?:\]|\n(?:.*\n)*?\])$", re.MULTILINE)
+    text = listed.sub(lambda _: needed, text, count=1)
     extras = "".join(_list(name, needed) + "\n" for name, needed in metadata.get("optional-dependencies", {}).items())
     text = re.sub(rf"{_table('project.optional-dependencies')}", "", text)
     scripts = "".join(f"{_key(name)} = {json.dumps(place)}\n" for name, place in metadata.get("scripts", {}).items())
@@ -49,6 +45,21 @@ def fitted(text: str, existing: Existing) -> str:
     if licenses := license_files(existing.source):
         text = _replaced(text, "license-files", json.dumps([path.name for path in licenses]))
     return text
+
+
+def appended(text: str, existing: Existing) -> str:
+    """Give the tables of `fitted` that a pyproject.toml without [project] lacks; what it says of tools stays."""
+    mine = existing.pyproject
+    has = {name for name in mine if name != "tool"} | {f"tool.{name}" for name in mine.get("tool", {})}
+    has |= {"tool.uv.build-backend"} if "build-system" in mine else set()
+    text = re.sub(r"^# .*#####\n\n?", "", fitted(text, existing), flags=re.MULTILINE)
+    tables = re.split(r"^(?=\[)", text, flags=re.MULTILINE)
+    kept = []
+    for table in tables[1:]:
+        name = table.split("]")[0].strip("[")
+        if not any(name == one or name.startswith(f"{one}.") for one in has):
+            kept.append(table)
+    return "".join(kept)
 
 
 def _replaced(text: str, key: str, value: str) -> str:

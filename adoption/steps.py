@@ -60,32 +60,44 @@ def lines(existing: Existing, copy: Copy, plan: Plan) -> dict[str, str]:
     found = {}
     if existing.kind == "standard":
         found["pyproject.toml"] = _lacks(existing, copy).lines
+    elif existing.kind != "poetry":
+        found["pyproject.toml"] = packaging_file.appended(_rendered(existing, copy), existing)
     if ".gitignore" in plan.kept:
         found[".gitignore"] = "".join(f"{line}\n" for line in _not_ignored(existing, copy))
     return {name: f"\n{text}" for name, text in found.items() if text}
 
 
 def _lacks(existing: Existing, copy: Copy) -> packaging_file.Lacks:
-    rendered = (copy.folder / f"{existing.prefix}pyproject.toml").read_text(encoding="utf-8")
-    return packaging_file.lacks(rendered, existing, copy.answers)
+    return packaging_file.lacks(_rendered(existing, copy), existing, copy.answers)
+
+
+def _rendered(existing: Existing, copy: Copy) -> str:
+    return (copy.folder / f"{existing.prefix}pyproject.toml").read_text(encoding="utf-8")
 
 
 def _packaging(existing: Existing, copy: Copy, plan: Plan) -> Iterator[str]:
     prefix, name = existing.prefix, f"{existing.prefix}pyproject.toml"
     old = [f"{prefix}{file}" for file in ("setup.py", "setup.cfg") if (existing.source / file).exists()]
-    if name in plan.added:
-        read = [*old, *([f"{prefix}{REQUIREMENTS}"] if (existing.source / REQUIREMENTS).exists() else [])]
-        of = f" What it is called and needs is taken from {_named(read)}, as far as no code must run." if read else ""
-        text = f"`{name}` is new.{of} Look through it, and take over what is missing"
-        yield _with(f"{text}{', then:' if read else '.'}", *([f"git rm {' '.join(read)}"] if read else []))
-    elif existing.kind == "poetry":
+    add = f"cat {LINES}/pyproject.toml >>{name}"
+    if existing.kind == "poetry":
         convert = "uvx migrate-to-uv --skip-lock" + (f" {prefix}" if prefix else "")
         yield _with(f"`{name}` is in Poetry's own form. Turn it into the standard one, and look again:", convert)
-    elif existing.kind == "standard":
+    elif name in plan.added or existing.kind != "standard":
+        new = name in plan.added
+        read = [*old, *([f"{prefix}{REQUIREMENTS}"] if (existing.source / REQUIREMENTS).exists() else [])]
+        of = f" What it is called and needs is taken from {_named(read)}, as far as no code must run." if read else ""
+        text = (
+            f"`{name}` is new.{of}"
+            if new
+            else f"`{name}` has no `[project]`. Add that, and what the commands read.{of}"
+        )
+        text += f" Look through it, and take over what is missing{'; then:' if read else '.'}"
+        yield _with(text, *([] if new else [add]), *([f"git rm {' '.join(read)}"] if read else []))
+    else:
         found = _lacks(existing, copy)
         yield from (f"`{name}`: {step}" for step in found.steps)
         if found.lines:
-            yield _with(f"Add to `{name}` what the commands read there:", f"cat {LINES}/pyproject.toml >>{name}")
+            yield _with(f"Add to `{name}` what the commands read there:", add)
         if old:
             yield _with(f"Take over into `{name}` what it lacks of {_named(old)}, then:", f"git rm {' '.join(old)}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -200,15 +201,75 @@ def test_a_setup_py_is_read_and_not_run(tmp_path: Path, adopt: Adopt) -> None:
         from setuptools import setup
         os.makedirs("pwned")
         setup(name="Old.Thing", version="3.1", license="MIT", packages=["old_thing"], description=open("x").read(),
-              install_requires=["six"], entry_points={"console_scripts": ["old = old_thing:main"]})
+              install_requires=["six", "tomli; python_version < '3.11'", "-r more.txt"],
+              entry_points={"console_scripts": ["old = old_thing:main"]})
         """
     root = write({"setup.py": setup, "old_thing/__init__.py": ""}, tmp_path / "old")
     adopt(root)
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
     assert 'name = "old-thing"\nversion = "3.1"' in text
-    assert 'dependencies = [\n    "six",\n]' in text
+    assert tomllib.loads(text)["project"]["dependencies"] == ["six", "tomli; python_version < '3.11'"]
     assert 'old = "old_thing:main"' in text
     assert not (root / "pwned").exists()
+
+
+def test_a_pyproject_for_tools_only_gets_the_rest(tmp_path: Path, adopt: Adopt) -> None:
+    pyproject = """\
+        [build-system]
+        requires = ["setuptools"]
+        build-backend = "setuptools.build_meta"
+
+        [tool.black]
+        line-length = 99
+
+        [tool.mypy]
+        files = ["old_thing"]
+        """
+    setup = """\
+        from setuptools import setup
+        setup(name='old-thing', version='1.0', install_requires=['six; "x" != "y"'])
+        """
+    files = {"setup.py": setup, "pyproject.toml": pyproject, "old_thing/__init__.py": ""}
+    root = write(files, tmp_path / "old")
+    report = adopt(root).stdout
+    assert steps(report)[0].startswith("`pyproject.toml` has no `[project]`")
+    with (root / "pyproject.toml").open("a", encoding="utf-8") as stream:
+        stream.write((root / "build/adoption/lines/pyproject.toml").read_text(encoding="utf-8"))
+    content = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    assert content["project"]["version"] == "1.0"
+    assert content["project"]["dependencies"] == ['six; "x" != "y"']
+    assert content["build-system"]["build-backend"] == "setuptools.build_meta"
+    assert content["tool"]["mypy"] == {"files": ["old_thing"]}
+    assert "tests" in content["tool"]["old-thing"]["targets"]
+    assert "tools" in content["dependency-groups"]
+    assert "lines/pyproject.toml" not in adopt(root).stdout
+
+
+def test_what_was_interrupted_is_finished(sample: Sample, adopt: Adopt, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = sample("flat")
+    with monkeypatch.context() as patch:
+        patch.setattr("adoption.plan.shutil.copymode", _interrupted(20))
+        adopt(root, returncode=130)
+    assert not (root / ".copier-answers.yml").exists()
+    assert "not committed" in _refused(adopt, root)
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "Half of it")
+    adopt(root)
+    assert yaml.safe_load((root / ".copier-answers.yml").read_text(encoding="utf-8"))["own_files"] == [
+        "/pyproject.toml"
+    ]
+
+
+def _interrupted(after: int) -> Callable[[Path, Path], None]:
+    """Copy modes that many times, then be interrupted."""
+    real, left = shutil.copymode, iter(range(after))
+
+    def copy(source: Path, target: Path) -> None:
+        real(source, target)
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    return copy
 
 
 def _refused(adopt: Adopt, folder: Path, *options: str) -> str:
@@ -224,7 +285,7 @@ def test_what_is_not_committed_stops_it(sample: Sample, adopt: Adopt) -> None:
     root = sample("flat")
     (root / "mine.py").write_text("", encoding="utf-8")
     assert _refused(adopt, root) == (
-        "adopt-project: 1 files are not committed: commit them first, so that you see what is added."
+        "adopt-project: 1 file is not committed: commit first, so that you see what is added."
     )
 
 
