@@ -60,6 +60,10 @@ CHANGES = {
         " its dependencies and settings."
     ),
     "release_gate": "whether `release.yml` makes a whole draft public, or leaves that to a person and `publish.yml`.",
+    "own_files": (
+        "what `copier update` neither writes nor removes. Asked of projects that were"
+        " [adopted](../how-to/adopt-an-existing-project.md) only, whose answers name some."
+    ),
     "index": "where a release sends the wheel, how the README installs the library, and the index that uv knows.",
 }
 
@@ -167,7 +171,7 @@ def _offered(name: str, question: dict[str, Any]) -> str:
     if isinstance(default, bool):
         return "yes" if default else "no"
     if isinstance(default, list):
-        return ", ".join(f"`{value}`" for value in default)
+        return ", ".join(f"`{value}`" for value in default) or "nothing"
     if "{" in default:
         if name not in OFFERED:
             raise DescriptionError(f"scripts/reference.py: say in OFFERED what {name} comes from")
@@ -280,7 +284,8 @@ def _row(name: str, condition: str, roots: list[Path], settings: dict[str, Any])
 
 def _owner(name: str, settings: dict[str, Any]) -> str:
     once = list(settings["_skip_if_exists"])
-    once += re.findall(r"_copier_operation == 'update' %\}(.*?)\{% endif", "\n".join(settings["_exclude"]))
+    left_out = (REPOSITORY / "includes/not-ours.txt").read_text(encoding="utf-8")
+    once += left_out.partition("'update' %}\n")[2].partition("{% endif")[0].splitlines()
     owner = "template"
     for pattern in once:  # as git reads them: without a slash it is a name in any folder, and the last one decides
         path = name if "/" in pattern else name.rpartition("/")[2]

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["copier>=9.15", "pyyaml>=6"]
+# dependencies = ["copier>=9.18", "pyyaml>=6"]
 # ///
 """Say what the last `copier update` did not keep of what is yours; it changes nothing.
 

@@ -43,6 +43,8 @@ ELSEWHERE = {
     ),
     *("instance.json", "versions/", "app/", "python/", "venv/", "bin/python3.13", "lib/python3.13"),  # an installed app
     *("build/", "build/cache/", "scripts/build-local.sh", "scripts/icon.png"),
+    *("setup.py", "setup.cfg", "requirements.txt"),  # a project that is adopted, and what is said to it
+    *("build/adoption/report.md", "build/adoption/template/"),
     *("src/home_server/lights.py", "tests/test_lights.py", "$RUNNER_TOOL_CACHE/cache"),
 }
 HOOKS = REPOSITORY / "docs/reference/hooks.md"  # has tests of its own, and paths of any repository in its text

@@ -1,0 +1,352 @@
+"""The program and its report: six kinds of projects, what is in the way, and what it refuses."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.adoption.conftest import Adopt
+from tests.adoption.samples import SAMPLES, SCRIPT, write
+from tests.conftest import git
+
+Sample = Callable[[str], Path]
+
+# What the report finds out by itself: answers; what is kept; the steps, by how they begin.
+EXPECTED: dict[str, tuple[dict[str, object], list[str], list[str]]] = {
+    "setup.cfg": (
+        {
+            "project_name": "unit-lengths",
+            "package_name": "unit_lengths",
+            "targets": ["library"],
+            "license": "BSD-3-Clause",
+            "description": "Lengths in metres, feet and furlongs",
+            "author_name": "Ada Lovelace",
+            "gitea_url": "https://git.example.org",
+            "repo_owner": "birds",
+            "repo_name": "sample",
+            "default_branch": "main",
+        },
+        ["/.gitignore", "/CHANGELOG.md", "/LICENSE", "/README.md"],
+        [
+            "`pyproject.toml` is new",
+            "The package is expected below src/",
+            "Let git leave out",
+            "A release candidate writes",
+            "The rules for the code",
+            "Nothing that was added reads these",
+        ],
+    ),
+    "poetry": (
+        {"project_slug": "paste-board", "targets": ["docker"], "license": "MIT", "port": "9000"},
+        [
+            *("/.dockerignore", "/.gitignore", "/.pre-commit-config.yaml", "/Dockerfile", "/Makefile"),
+            *("/compose.yaml", "/pyproject.toml"),
+        ],
+        [
+            "`pyproject.toml` is in Poetry's own form",
+            "Let git leave out",
+            "From `make setup` on commits run",
+            "`Makefile` is yours",
+            "`.dockerignore` was not added",
+            "Compare these of yours",
+            "The image sets",
+            "Nothing that was added reads these",
+        ],
+    ),
+    "server": (
+        {"source_dir": "server", "package_name": "bird_feeder", "targets": ["docker"], "port": "8080"},
+        ["/.editorconfig", "/.gitattributes"],
+        [
+            "`server/pyproject.toml` is new",
+            "The package is expected below src/",
+            "Compare these of yours",
+            "`make check` looks at all of scripts/",
+            "The rules for the code",
+        ],
+    ),
+    "flat": (
+        {"project_slug": "tide-tables", "package_name": "tide_tables", "license": "Proprietary"},
+        ["/pyproject.toml"],
+        [
+            "`pyproject.toml`: Write `version = ",
+            "`pyproject.toml`: Write `requires-python = ",
+            "Add to `pyproject.toml`",
+            "The package is expected below src/",
+            "`scripts/check-wheel.sh` runs `tide-tables --version`",
+            "Nothing that was added reads these",
+        ],
+    ),
+    "src": (
+        {"project_slug": "star-charts", "license": "Apache-2.0", "author_email": "vera@example.com"},
+        ["/.gitea/workflows/release.yml", "/Makefile", "/docs", "/pyproject.toml", "/scripts/release.py"],
+        [
+            "`pyproject.toml`: Put into `[dependency-groups]`: `tools = ",
+            "`pyproject.toml`: Put into its group `dev`",
+            "Add to `pyproject.toml`",
+            "`docs` is in the way of `docs/releasing.md`",
+            "`.gitea/workflows/release.yml` is yours",
+            "`makefile` is yours",
+            "`scripts/release.py` is yours",
+        ],
+    ),
+    "requirements": (
+        {"project_slug": "sample", "package_name": "weather", "targets": ["library"], "source_dir": "."},
+        [],
+        [
+            "`pyproject.toml` is new",
+            "The code is expected in a package below src/",
+            "`make check` finds no tests",
+            "`scripts/check-wheel.sh` runs",
+            "The rules for the code",
+            "Nothing that was added reads these",
+        ],
+    ),
+}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".git" not in path.relative_to(folder).parts
+    }
+
+
+def steps(report: str) -> list[str]:
+    unfolded = re.sub(r"\n   (?=\S)", " ", report)
+    return re.findall(r"^\d+\. (.*)", unfolded, re.MULTILINE)
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_what_is_there_stays_and_the_report_says_what_to_do(
+    kind: str, sample: Sample, adopt: Adopt, template: Path
+) -> None:
+    answers, kept, begins = EXPECTED[kind]
+    root = sample(kind)
+    before = contents(root)
+
+    announced = adopt(root, "--dry-run", "--defaults", str(template)).stdout
+    assert contents(root) == before, "--dry-run wrote something"
+    report = adopt(root).stdout
+
+    after = contents(root)
+    assert {name: after[name] for name in before} == before
+    added = {name for name in after.keys() - before.keys() if not name.startswith("build/adoption/")}
+    assert not [name for name in added if re.match(r"(server/)?(src|tests|frontend)/", name)], "starter code"
+    assert {".copier-answers.yml", "scripts/uv.sh", ".gitea/workflows/test.yml"} <= added
+    assert set(git(root, "ls-files", "--others", "--exclude-standard").splitlines()) <= added
+    listed = {name for name in added if Path(name).name in report}
+    assert listed == added, "the report names every file"
+
+    found = yaml.safe_load(after[".copier-answers.yml"])
+    assert {name: found[name] for name in answers} == answers
+    assert found.get("own_files", []) == kept
+    assert [
+        (step, begin) for step, begin in zip(steps(report), begins, strict=True) if not step.startswith(begin)
+    ] == []
+    assert steps(announced) == steps(report)
+    assert (root / "build/adoption/report.md").read_text(encoding="utf-8").strip() == report.strip()
+
+
+def test_a_second_run_adds_nothing_and_says_what_is_left(sample: Sample, adopt: Adopt) -> None:
+    root = sample("src")
+    adopt(root)
+    before = contents(root)
+    assert len(steps(adopt(root).stdout)) == 7
+    report = "build/adoption/report.md"
+    assert contents(root) == {**before, report: (root / report).read_bytes()}
+
+    git(root, "mv", "makefile", "GNUmakefile")
+    shutil.copy(root / "build/adoption/template/Makefile", root)
+    (root / "docs").unlink()
+    shutil.copytree(root / "build/adoption/template/docs", root / "docs")
+    shutil.copy(root / "build/adoption/template/scripts/release.py", root / "scripts")
+    report = adopt(root).stdout
+    assert len(steps(report)) == 4
+    assert "The template's by now" in report
+    own = yaml.safe_load((root / ".copier-answers.yml").read_text(encoding="utf-8"))["own_files"]
+    assert own == ["/.gitea/workflows/release.yml", "/pyproject.toml"]
+
+
+def test_the_new_pyproject_has_what_the_old_packaging_said(sample: Sample, adopt: Adopt) -> None:
+    root = sample("setup.cfg")
+    adopt(root)
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    for expected in (
+        'name = "unit-lengths"\nversion = "1.4.2"',
+        'dependencies = [\n    "packaging>=21",\n]',
+        'test = [\n    "hypothesis>=6",\n]',
+        'unit-lengths = "unit_lengths.command:main"',
+        'readme = "README.rst"',
+        'license-files = ["LICENSE.txt"]',
+        'tests = { extras = ["test"], groups = ["dev"] }',
+    ):
+        assert expected in text
+    requirements = sample("server")
+    adopt(requirements)
+    text = (requirements / "server/pyproject.toml").read_text(encoding="utf-8")
+    assert 'dependencies = [\n    "fastapi>=0.115",\n    "uvicorn[standard]>=0.30",\n]' in text
+    assert "[project.scripts]" not in text, "no command of the starter code"
+
+
+def test_a_setup_py_is_read_and_not_run(tmp_path: Path, adopt: Adopt) -> None:
+    setup = """\
+        import os
+        from setuptools import setup
+        os.makedirs("pwned")
+        setup(name="Old.Thing", version="3.1", license="MIT", packages=["old_thing"], description=open("x").read(),
+              install_requires=["six", "tomli; python_version < '3.11'", "-r more.txt"],
+              entry_points={"console_scripts": ["old = old_thing:main"]})
+        """
+    root = write({"setup.py": setup, "old_thing/__init__.py": ""}, tmp_path / "old")
+    adopt(root)
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'name = "old-thing"\nversion = "3.1"' in text
+    assert tomllib.loads(text)["project"]["dependencies"] == ["six", "tomli; python_version < '3.11'"]
+    assert 'old = "old_thing:main"' in text
+    assert not (root / "pwned").exists()
+
+
+def test_a_pyproject_for_tools_only_gets_the_rest(tmp_path: Path, adopt: Adopt) -> None:
+    pyproject = """\
+        [build-system]
+        requires = ["setuptools"]
+        build-backend = "setuptools.build_meta"
+
+        [tool.black]
+        line-length = 99
+
+        [tool.mypy]
+        files = ["old_thing"]
+        """
+    setup = """\
+        from setuptools import setup
+        setup(name='old-thing', version='1.0', install_requires=['six; "x" != "y"'])
+        """
+    files = {"setup.py": setup, "pyproject.toml": pyproject, "old_thing/__init__.py": ""}
+    root = write(files, tmp_path / "old")
+    report = adopt(root).stdout
+    assert steps(report)[0].startswith("`pyproject.toml` has no `[project]`")
+    with (root / "pyproject.toml").open("a", encoding="utf-8") as stream:
+        stream.write((root / "build/adoption/lines/pyproject.toml").read_text(encoding="utf-8"))
+    content = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    assert content["project"]["version"] == "1.0"
+    assert content["project"]["dependencies"] == ['six; "x" != "y"']
+    assert content["build-system"]["build-backend"] == "setuptools.build_meta"
+    assert content["tool"]["mypy"] == {"files": ["old_thing"]}
+    assert "tests" in content["tool"]["old-thing"]["targets"]
+    assert "tools" in content["dependency-groups"]
+    assert "lines/pyproject.toml" not in adopt(root).stdout
+
+
+def test_what_was_interrupted_is_finished(sample: Sample, adopt: Adopt, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = sample("flat")
+    with monkeypatch.context() as patch:
+        patch.setattr("adoption.plan.shutil.copymode", _interrupted(20))
+        adopt(root, returncode=130)
+    assert not (root / ".copier-answers.yml").exists()
+    assert "not committed" in _refused(adopt, root)
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "Half of it")
+    adopt(root)
+    assert yaml.safe_load((root / ".copier-answers.yml").read_text(encoding="utf-8"))["own_files"] == [
+        "/pyproject.toml"
+    ]
+
+
+def _interrupted(after: int) -> Callable[[Path, Path], None]:
+    """Copy modes that many times, then be interrupted."""
+    real, left = shutil.copymode, iter(range(after))
+
+    def copy(source: Path, target: Path) -> None:
+        real(source, target)
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    return copy
+
+
+def _refused(adopt: Adopt, folder: Path, *options: str) -> str:
+    before = contents(folder)
+    result = adopt(folder, *options, returncode=1)
+    assert contents(folder) == before
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def test_what_is_not_committed_stops_it(sample: Sample, adopt: Adopt) -> None:
+    root = sample("flat")
+    (root / "mine.py").write_text("", encoding="utf-8")
+    assert _refused(adopt, root) == (
+        "adopt-project: 1 file is not committed: commit first, so that you see what is added."
+    )
+
+
+def test_bad_input_gets_one_line(sample: Sample, adopt: Adopt, tmp_path: Path, template: Path) -> None:
+    root = sample("flat")
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    lines = {
+        _refused(adopt, plain): f"{plain} is no git repository: git init, and commit what you have.",
+        _refused(adopt, root, str(template), "nowhere"): "nowhere is no folder.",
+        _refused(adopt, root, str(template), "tests"): "tests is not the top of its git repository: go there.",
+        _refused(adopt, root, "-d", "port", str(template)): (
+            "-d port: write NAME=ANSWER, for example -d targets=[docker]."
+        ),
+        _refused(adopt, root, "--defaults", "-d", "project_slug=Not A Slug", str(template)): (
+            "Validation error for question 'project_slug': Use a-z, 0-9 and -, like my-app. (say it with -d NAME=VALUE)"
+        ),
+        _refused(adopt, root, "-d", "source_dir=nowhere", str(template)): "source_dir: there is no folder nowhere.",
+        _refused(adopt, root, "--defaults"): (
+            "Say which template: adopt-project https://gitea.example.com/org/gitea-py-template.git"
+        ),
+    }
+    assert list(lines) == [f"adopt-project: {line}" for line in lines.values()]
+    assert "template" in _refused(adopt, root, "--defaults", str(tmp_path / "no-template"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("pyproject.toml", "[project\n", "pyproject.toml cannot be read"),
+        ("setup.py", "setup(", "setup.py cannot be read"),
+        (
+            ".copier-answers.yml",
+            "_src_path: gh:x/y\n_commit: v1\n",
+            ".copier-answers.yml is of another template (gh:x/y)",
+        ),
+        (".copier-answers.yml", "- 1\n", ".copier-answers.yml does not say where its template is"),
+        ("build", "a file\n", "build/adoption is there already"),
+    ],
+)
+def test_what_cannot_be_read_or_is_in_the_way_is_said(
+    name: str, text: str, line: str, tmp_path: Path, adopt: Adopt
+) -> None:
+    root = write({**SCRIPT, name: text}, tmp_path / "project")
+    assert _refused(adopt, root).startswith(f"adopt-project: {line}")
+
+
+def test_two_projects_in_one_repository(tmp_path: Path, adopt: Adopt) -> None:
+    root = write({f"{name}/setup.py": "" for name in ("client", "server")}, tmp_path / "project")
+    assert _refused(adopt, root) == (
+        "adopt-project: There is Python code in client and server: say which one it is about, -d source_dir=client."
+    )
+
+
+def test_too_many_files_of_ones_own(tmp_path: Path, adopt: Adopt, template: Path) -> None:
+    scripts = "build-wheel.sh check-wheel.sh release.py release.toml setup-runner.sh targets.py uv.sh version.py"
+    others = ".gitignore .gitattributes .editorconfig .pre-commit-config.yaml Makefile"
+    names = [*(f"scripts/{name}" for name in scripts.split()), *others.split()]
+    root = write({**SCRIPT, **dict.fromkeys(names, "mine\n")}, tmp_path / "project")
+    assert "13 of the template's files are there already, and updates can leave 12 alone" in _refused(adopt, root)
+
+
+def test_kinds_are_all_there() -> None:
+    assert EXPECTED.keys() == SAMPLES.keys()
