@@ -53,12 +53,12 @@ def test_fixes_of_what_installed_apps_rely_on_arrive(
         f"{STARTER}/{{% if has_web %}}page.py{{% endif %}}.jinja",
         f"{STARTER}/{{% if has_web %}}server.py{{% endif %}}.jinja",
         "template/{=tests_dir=}/{% if has_desktop %}test_instance.py{% endif %}.jinja",
-        f"{STARTER}/{{% if has_update %}}update{{% endif %}}/store.py",
-        f"{STARTER}/{{% if has_update %}}update{{% endif %}}/providers/gitea.py",
+        "template/{% if has_update %}{=package_dir=}{=_copier_conf.sep=}update{% endif %}/store.py",
+        "template/{% if has_update %}{=package_dir=}{=_copier_conf.sep=}update{=_copier_conf.sep=}providers{% endif %}/gitea.py",
         "template/{=tests_dir=}/{% if has_web %}test_server.py{% endif %}.jinja",
-        "template/{=tests_dir=}/{% if has_update %}update{% endif %}/test_store.py.jinja",
+        "template/{% if has_update %}{=tests_dir=}{=_copier_conf.sep=}update{% endif %}/test_store.py.jinja",
         "template/{% if has_frontend %}frontend{% endif %}/src/page.ts",
-        "template/{% if has_frontend %}frontend{% endif %}/src/{% if has_update %}update{% endif %}/live.ts",
+        "template/{% if has_frontend and has_update %}frontend{=_copier_conf.sep=}src{=_copier_conf.sep=}update{% endif %}/live.ts",
     )
     answers = root / ".copier-answers.yml"
     text = answers.read_text(encoding="utf-8")
