@@ -120,15 +120,14 @@ def lacks(rendered: str, existing: Existing, answers: Mapping[str, Any]) -> Lack
         parts.append('[tool.mypy]\nfiles = ["src"]\n')
     elif not own_mypy and not {"files", "packages", "modules"} & tools["mypy"].keys():
         steps.append('Write `files = ["src"]` into `[tool.mypy]`.')
+    scripts = f'["{"../" if existing.prefix else ""}scripts/*"]'
     ruff = tools.get("ruff")
     if ruff is None:
-        parts.append('[tool.ruff]\nextend-exclude = ["scripts"] # the template\'s\n')
+        parts.append(f"[tool.ruff]\nextend-exclude = {scripts} # the template's\n")
     elif ruff.get("line-length") != 120 and not any(
         "scripts" in one for key in ("extend-exclude", "exclude") for one in ruff.get(key, [])
     ):
-        steps.append(
-            'Write `extend-exclude = ["scripts"]` into `[tool.ruff]`: the scripts are in the template\'s style.'
-        )
+        steps.append(f"Write `extend-exclude = {scripts}` into `[tool.ruff]`: the scripts are in the template's style.")
     return Lacks("\n".join(part.strip("\n") + "\n" for part in parts if part), tuple(steps))
 
 

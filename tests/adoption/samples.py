@@ -291,7 +291,7 @@ SRC: Files = {
         build-backend = "setuptools.build_meta"
 
         [tool.ruff]
-        extend-exclude = ["scripts"]
+        extend-exclude = ["scripts/*"]
         """,
     "src/star_charts/__init__.py": "def main() -> int:\n    return 0\n",
     "tests/test_stars.py": "from star_charts import main\n\n\ndef test_main() -> None:\n    assert main() == 0\n",

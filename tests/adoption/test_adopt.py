@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,9 @@ import pytest
 import yaml
 
 from tests.adoption.conftest import Adopt
-from tests.adoption.samples import SAMPLES, SCRIPT, write
+from tests.adoption.samples import FLAT, SAMPLES, SCRIPT, write
 from tests.conftest import git
+from tests.support.tools import run
 
 Sample = Callable[[str], Path]
 
@@ -243,6 +245,20 @@ def test_a_pyproject_for_tools_only_gets_the_rest(tmp_path: Path, adopt: Adopt) 
     assert "tests" in content["tool"]["old-thing"]["targets"]
     assert "tools" in content["dependency-groups"]
     assert "lines/pyproject.toml" not in adopt(root).stdout
+
+
+@pytest.mark.parametrize("folder", ["", "server/"])
+def test_ruff_leaves_the_scripts_to_the_template(folder: str, tmp_path: Path, adopt: Adopt) -> None:
+    root = write({f"{folder}{name}": text for name, text in FLAT.items()}, tmp_path / "project")
+    adopt(root)
+    for name in ("scripts/ugly.py", "scripts/releasing/ugly.py"):
+        (root / name).write_text("import os\nx = {  }\n", encoding="utf-8")
+    source = root / folder
+    with (source / "pyproject.toml").open("a", encoding="utf-8") as stream:
+        stream.write((root / "build/adoption/lines/pyproject.toml").read_text(encoding="utf-8"))
+    (command,) = re.findall(r"ruff check (--config .*)", (root / "Makefile").read_text(encoding="utf-8"))
+    for kind in (["check"], ["format", "--check"]):
+        run([Path(sys.executable).parent / "ruff", *kind, "--no-cache", *command.split()], cwd=source)
 
 
 def test_what_was_interrupted_is_finished(sample: Sample, adopt: Adopt, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ BY_HAND_LATER: dict[str, Edits] = {
             ("[dependency-groups]\n", "[dependency-groups]\n{tools}\n"),
             ("dev = [\n", 'dev = [\n    {{ include-group = "tools" }},\n'),
             ("[tool.mypy]\n", '[tool.mypy]\nfiles = ["src"]\n'),
-            ("[tool.ruff]\n", '[tool.ruff]\nextend-exclude = ["scripts"]\n'),
+            ("[tool.ruff]\n", '[tool.ruff]\nextend-exclude = ["scripts/*"]\n'),
         ]
     }
 }
