@@ -14,6 +14,10 @@ from tests.support.rendering import compiled_once
 
 FIX = "\n# a fix\n"
 STARTER = "template/{=package_dir=}"
+SEP = "{=_copier_conf.sep=}"
+UPDATE = f"template/{{% if has_update %}}{{=package_dir=}}{SEP}update"
+PAGE = f"template/{{% if has_frontend %}}frontend{SEP}src{{% endif %}}"
+UPDATE_PAGE = f"template/{{% if has_frontend and has_update %}}frontend{SEP}src{SEP}update{{% endif %}}"
 
 
 def release(template: Path, folder: Path, *files: str) -> Path:
@@ -57,8 +61,8 @@ def test_fixes_of_what_installed_apps_rely_on_arrive(
         "template/{% if has_update %}{=package_dir=}{=_copier_conf.sep=}update{=_copier_conf.sep=}providers{% endif %}/gitea.py",
         "template/{=tests_dir=}/{% if has_web %}test_server.py{% endif %}.jinja",
         "template/{% if has_update %}{=tests_dir=}{=_copier_conf.sep=}update{% endif %}/test_store.py.jinja",
-        "template/{% if has_frontend %}frontend{% endif %}/src/page.ts",
-        "template/{% if has_frontend and has_update %}frontend{=_copier_conf.sep=}src{=_copier_conf.sep=}update{% endif %}/live.ts",
+        f"{PAGE}/page.ts",
+        f"{UPDATE_PAGE}/live.ts",
     )
     answers = root / ".copier-answers.yml"
     text = answers.read_text(encoding="utf-8")
