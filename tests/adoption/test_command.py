@@ -48,7 +48,7 @@ def test_the_how_to_adopts_a_project(sample: Callable[[str], Path], template: Pa
     with Terminal(shlex.split(command), cwd=root, columns=120) as terminal:
         for question, offered in ASKED.items():
             terminal.wait_for(question, seconds=120)
-            assert offered in "\n".join(terminal.lines).partition(question)[2], question
+            terminal.wait_for(offered, after=question)
             terminal.press(ENTER)
         assert terminal.wait_for_end() == 0, "\n".join(terminal.lines)
 

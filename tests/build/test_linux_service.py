@@ -55,7 +55,9 @@ def installation(render: Render, tmp_path_factory: pytest.TempPathFactory) -> It
     """Give an installed app, 1.0.0 with 1.1.0 beside it, that starts itself again when it is asked to."""
     folder = tmp_path_factory.mktemp("service")
     project = folder / "project"
-    shutil.copytree(render(answers_for(["desktop"], frontend=False, package_name="sample", **AWKWARD["code"])), project)
+    # The tests stand in for the app's updates, which would remove what they do not know.
+    answers = answers_for(["desktop"], frontend=False, auto_update=False, package_name="sample", **AWKWARD["code"])
+    shutil.copytree(render(answers), project)
     app = project / "src/sample/app.py"
     text = app.read_text(encoding="utf-8")
     app.write_text(text.replace("    page.add_page(app)\n", f"{RESTART}    page.add_page(app)\n"), encoding="utf-8")

@@ -64,9 +64,14 @@ class Terminal:
         """Type text, or one of the keys above."""
         self._program.send("".join(keys))
 
-    def wait_for(self, text: str, seconds: float = 20) -> None:
-        """Read until the screen shows the text."""
-        self._read(lambda: any(text in line for line in self.lines), f"never shows {text!r}", seconds)
+    def wait_for(self, text: str, seconds: float = 20, *, after: str = "") -> None:
+        """Read until the screen shows the text, somewhere after another one if that is given."""
+
+        def is_shown() -> bool:
+            shown = "\n".join(self.lines)
+            return text in (shown.partition(after)[2] if after else shown)
+
+        self._read(is_shown, f"never shows {text!r}", seconds)
 
     def wait_for_end(self, seconds: float = 60) -> int:
         """Read until the command ends; give its exit status."""
