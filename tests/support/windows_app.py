@@ -214,7 +214,8 @@ class App:
 
     @property
     def versions(self) -> set[str]:
-        return {path.name for path in (self.folder / "versions").iterdir()}
+        # While an app tidies up after an update, its lock is there as well.
+        return {path.name for path in (self.folder / "versions").iterdir()} - {".lock"}
 
     @property
     def events(self) -> list[str]:
