@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.answers import Answers
-from tests.build.conftest import docker
+from tests.build.conftest import docker, machine, windows
 from tests.conftest import Render
 from tests.gitea.conftest import server
 from tests.support import windows_pythons
@@ -17,7 +17,7 @@ from tests.support.projects import Project, newcomer
 from tests.support.tools import run
 from tests.support.updates import Installed, Platform, Source
 
-__all__ = ["docker", "make_source", "server"]
+__all__ = ["docker", "machine", "make_source", "server", "windows"]
 
 # Read by makensis before a project's own script: setup.exe is the same but for how it is packed, in seconds.
 FAST_SETUP = """\

@@ -93,20 +93,6 @@ class InstalledOnWindows(Installed):
 
 
 @pytest.fixture(scope="module")
-def machine() -> Iterator[Path]:
-    """Unpack a Debian with Wine."""
-    with wine.wine() as root:
-        yield root
-
-
-@pytest.fixture
-def windows(machine: Path) -> Iterator[Windows]:
-    """Start a Windows of this test's own."""
-    with wine.windows(machine) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def released(render: Render, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Source:
     """A project with 1.0.0, which is installed, and 1.1.0, which has the same runtime."""
     require_apt("nsis")
