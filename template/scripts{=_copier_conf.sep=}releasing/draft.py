@@ -194,7 +194,7 @@ def publish(options: argparse.Namespace) -> None:
             output(public=True)
             return
         if options.check:
-            say(f"{project.tag} is whole but a draft: publish it at {release.page}")
+            say(f"{project.tag} is whole but a draft: publish it at {release.edit_page}")
             output(public=False)
             return
         names = complete(forge, project, release, Path(folder), dry_run=options.dry_run)
@@ -210,7 +210,8 @@ def publish(options: argparse.Namespace) -> None:
     if public:
         say(f"{project.title} is public: {release.page}")
     else:
-        say(f"{project.title} is whole. Try it, then publish it there: {release.page}")
+        say(f"{project.title} is whole. Download and try it: {release.page}")
+        say(f"Then publish it: {release.edit_page}")
 
 
 def require_whole(project: Project, release: Release) -> None:

@@ -218,7 +218,7 @@ def candidate(options: argparse.Namespace) -> None:
                 return
         git("commit", "--quiet", "--all", "--no-verify", "--message", f"chore: draft the notes of {version}", cwd=tree)
         git("push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{name}", cwd=tree)
-    body = f"Notes drafted from {len(commits)} commits. Correct them and the number {version}, merge, then run the workflow *Tag a release*."
+    body = f"Notes drafted from {len(commits)} commits. Correct them and the number {version}, merge, then run *Actions*, *tag-release.yml*."
     say(f"opened {forge.open_pull_request(name, branch, f'chore({name})', body)}")
 
 

@@ -14,7 +14,7 @@ import httpx2
 
 from tests.gitea.proxy import proxy
 from tests.support.background import repeated
-from tests.support.gitea import Repository, Run
+from tests.support.gitea import Owner, Repository, Run
 from tests.support.projects import Project
 from tests.support.tools import run, uv
 
@@ -149,6 +149,21 @@ def watched(place: Workplace, wanted: Callable[[str], Sequence[str]]) -> Iterato
             yield problems
     assert problems == []
     assert seen, "no release was ever public"
+
+
+@contextmanager
+def nothing_public(place: Workplace, reader: Owner) -> Iterator[list[int]]:
+    """Let somebody who may read the repository ask for its releases all the while, and expect that there are none."""
+    repository = place.repository
+    repository.api.put(f"{repository.path}/collaborators/{reader.name}", permission="read")
+    looked: list[int] = []
+
+    def look() -> None:
+        looked.append(len(reader.api.get(f"{repository.path}/releases")))
+
+    with repeated(look, 0.02):
+        yield looked
+    assert set(looked) == {0}, f"{len([number for number in looked if number])} of {len(looked)} times one was there"
 
 
 def version_of(tag: str) -> str:

@@ -329,22 +329,33 @@ def test_github(library: Project) -> None:
     assert {authorization for _, _, authorization in server.requests} == {f"Bearer {TOKEN}"}
 
 
-def test_the_draft_waits_until_gitea_has_noted_the_tag(library: Project) -> None:
-    """Before that, Gitea would make it public; the tag's page tells."""
+FEED, ACTIVITIES = "/owner/name/tags.rss", "/api/v1/repos/owner/name/activities/feeds?limit=50"
+
+
+@pytest.mark.parametrize("asked_of", [FEED, ACTIVITIES])
+def test_the_draft_waits_until_gitea_has_noted_the_tag(asked_of: str, library: Project) -> None:
+    """Before that, Gitea would make it public. The feed of tags tells, and where there is none what was done lately."""
     asked: list[str] = []
 
-    def page(method: str, path: str) -> Answer | None:
-        if method != "GET" or path.startswith("/api/"):
+    def notes(method: str, path: str) -> Answer | None:
+        if path not in {FEED, ACTIVITIES}:
             return None
-        asked.append(path)
         assert not server.releases, "the draft was made before"
-        there = path == "/owner/name" or asked.count(path) == 3
-        return (200 if there else 404), "text/html", HTML
+        asked.append(path)
+        tag = "v1.0.0" if asked.count(path) == 3 else "v1.0.0-rc.1"
+        if path == ACTIVITIES:
+            others = [{"op_type": "commit_repo", "ref_name": "refs/tags/v1.0.0"}, 7]
+            return _json(200, [*others, {"op_type": "push_tag", "ref_name": f"refs/tags/{tag}"}])
+        if asked_of != FEED:
+            return 404, "text/html", HTML
+        return 200, "application/rss+xml", f"<link>http://a/b/c/releases/tag/{tag}</link>".encode()
 
-    with serve(Server(odd=page)) as server:
+    with serve(Server(odd=notes)) as server:
         library.command("create", GITHUB_SERVER_URL=server.url, GITHUB_REPOSITORY="owner/name")
-    assert asked == ["/owner/name", *["/owner/name/releases/tag/v1.0.0"] * 3]
+    assert asked == ([FEED] * 3 if asked_of == FEED else [FEED, *[ACTIVITIES] * 3])
     assert [release["draft"] for release in server.releases] == [True]
+    credentials = {base64.b64decode(sent.removeprefix("Basic ")) for _, path, sent in server.requests if path == FEED}
+    assert credentials == {f"token:{TOKEN}".encode()}
 
 
 # Webhooks -------------------------------------------------------------------------------------------------------------
