@@ -134,11 +134,9 @@ class Attack:
             name = path.relative_to(self.folder).as_posix()
             status = path.lstat()
             link = path.readlink() if path.is_symlink() else ""
-            if path.parent.name == ".download" and status.st_size == 0:
-                continue  # all of it was thrown away
             # A file that was shared for a moment has another ctime, and nothing else.
             times = (status.st_ino, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else ()
-            if not re.search(r"/(data/update\.sqlite.*|logs/.*|versions/\.lock|versions/\.download)$", name):
+            if not re.search(r"/(data/update\.sqlite.*|logs/.*|versions/\.lock)$", name):
                 found[name] = f"{status.st_mode:o} {times} {link}"
         return found
 
