@@ -13,8 +13,11 @@
 ;   /NOSTARTMENU, /NODESKTOP, /AUTOSTART   which shortcuts a first installation makes; an update keeps what is there
 ;   /REMOVEDATA    also removes data\ and logs\, which otherwise stay
 ;
+; An installation of this app in one version, app\ and python\ beside data\, as guides for installers have it, is taken over
+; in its own folder: its programs, shortcuts and its entry in Windows' list go once the new version is there; all else stays.
+;
 ; Beside this file: languages.nsh, the texts. In the folder where makensis runs: product.nsh, names and paths (APP_NAME
-; APP_NAME_IN_DIALOGS APP_FILE_NAME SLUG VERSION VERSION_FOLDER VERSION_QUAD PUBLISHER URL OUTPUT SIZE_KB ICON [LICENSE_FILE] [SIGN_COMMAND]),
+; APP_NAME_IN_DIALOGS APP_FILE_NAME SLUG PACKAGE VERSION VERSION_FOLDER VERSION_QUAD PUBLISHER URL OUTPUT SIZE_KB ICON [LICENSE_FILE] [SIGN_COMMAND]),
 ; and files.nsh, what is packed. ASCII with CRLF line ends.
 
 Target amd64-unicode
@@ -28,11 +31,13 @@ SetCompressorDictSize 64
 !include LogicLib.nsh
 !include Sections.nsh
 !include TextFunc.nsh
+!include Win\COM.nsh
 
 Name "${APP_NAME}" "${APP_NAME_IN_DIALOGS}"
 OutFile "${OUTPUT}"
 InstallDir "$LOCALAPPDATA\Programs\${SLUG}"
-!define REGISTRY_KEY "Software\Microsoft\Windows\CurrentVersion\Uninstall\${SLUG}"
+!define PROGRAMS_KEY "Software\Microsoft\Windows\CurrentVersion\Uninstall"
+!define REGISTRY_KEY "${PROGRAMS_KEY}\${SLUG}"
 InstallDirRegKey HKCU "${REGISTRY_KEY}" "InstallLocation"
 RequestExecutionLevel user
 ManifestDPIAware true
@@ -51,6 +56,7 @@ ShowUninstDetails nevershow
 
 Var problem  ; what is wrong with the folder; empty: nothing
 Var update   ; 1: there is an installation already
+Var old      ; 1: and it is one with app\ and python\ where this has versions\, see below
 Var current  ; the version that is there; empty: none that could be started
 Var previous ; the version to go back to; empty: none
 Var folder   ; the new version's folder
@@ -109,6 +115,11 @@ VIAddVersionKey /LANG=0 "LegalCopyright" "${PUBLISHER}"
     SetErrors
   ${EndIf}
   !insertmacro Check
+!macroend
+
+!macro MoveAside NAME
+  RMDir /r "$INSTDIR\.${NAME}.old"
+  Rename "$INSTDIR\${NAME}" "$INSTDIR\.${NAME}.old"
 !macroend
 
 !macro ReplaceText TEXT NAME
@@ -174,6 +185,16 @@ VIAddVersionKey /LANG=0 "LegalCopyright" "${PUBLISHER}"
     ClearErrors
   FunctionEnd
 
+  ; Ends the programs that are somewhere below the folder $R4, which ends with a backslash.
+  Function ${UN}KillPrograms
+    System::Call 'kernel32::SetEnvironmentVariable(t "PROGRAMS", t R4)'
+    StrCpy $R4 "Get-CimInstance Win32_Process"
+    StrCpy $R4 "$R4 | Where-Object { $$_.ExecutablePath -and $$_.ExecutablePath.StartsWith($$env:PROGRAMS, 'OrdinalIgnoreCase') }"
+    StrCpy $R4 "$R4 | ForEach-Object { Stop-Process -Force -Id $$_.ProcessId }"
+    nsExec::Exec /TIMEOUT=30000 '"$SYSDIR\WindowsPowerShell\v1.0\powershell.exe" -NoProfile -NonInteractive -Command "$R4"'
+    Pop $R4
+  FunctionEnd
+
   ; Stops all versions that run. Afterwards $running is empty, or names one that could not be stopped.
   Function ${UN}StopRunning
     ; A launcher goes back to another version when one ends that is on trial.
@@ -190,12 +211,8 @@ VIAddVersionKey /LANG=0 "LegalCopyright" "${PUBLISHER}"
     ${Next}
     Call ${UN}FindRunning
     ${If} $running != ""
-      System::Call 'kernel32::SetEnvironmentVariable(t "VERSIONS", t "$INSTDIR\versions\")'
-      StrCpy $R4 "Get-CimInstance Win32_Process"
-      StrCpy $R4 "$R4 | Where-Object { $$_.ExecutablePath -and $$_.ExecutablePath.StartsWith($$env:VERSIONS, 'OrdinalIgnoreCase') }"
-      StrCpy $R4 "$R4 | ForEach-Object { Stop-Process -Force -Id $$_.ProcessId }"
-      nsExec::Exec /TIMEOUT=30000 '"$SYSDIR\WindowsPowerShell\v1.0\powershell.exe" -NoProfile -NonInteractive -Command "$R4"'
-      Pop $R4
+      StrCpy $R4 "$INSTDIR\versions\"
+      Call ${UN}KillPrograms
       ${For} $R5 1 20
         Call ${UN}FindRunning
         ${If} $running == ""
@@ -222,6 +239,19 @@ Function LeaveFolderPage
 FunctionEnd
 
 Function LeaveComponentsPage
+  ${If} $old = 1
+    Call FindOldRunning
+    ${If} $running != ""
+      MessageBox MB_OKCANCEL|MB_ICONQUESTION "$(APP_WILL_BE_STOPPED)" IDOK stop_old
+      Abort
+      stop_old:
+      Call StopOld
+      ${If} $running != ""
+        MessageBox MB_OK|MB_ICONSTOP "$(APP_NOT_STOPPED)"
+        Abort
+      ${EndIf}
+    ${EndIf}
+  ${EndIf}
   Call ReadVersions
   Call FindRunning
   ${If} $running != ""
@@ -245,7 +275,10 @@ Function CheckFolder
   ${IfNot} ${FileExists} "$INSTDIR\*.*"
     Return
   ${EndIf}
-  ${IfNot} ${FileExists} "$INSTDIR\${SLUG}.cmd"
+  Call FindOld
+  ${If} $old = 1
+    ; What else is there is the app's or the user's own.
+  ${ElseIfNot} ${FileExists} "$INSTDIR\${SLUG}.cmd"
   ${OrIfNot} ${FileExists} "$INSTDIR\versions\*.*"
     FindFirst $R0 $R1 "$INSTDIR\*"
     ${DoWhile} $R1 != ""
@@ -324,6 +357,12 @@ Section "!$(CORE)" SECTION_CORE
     Call CheckFolder
     ${If} $problem != ""
       !insertmacro Fail "$problem"
+    ${EndIf}
+    ${If} $old = 1
+      Call StopOld
+      ${If} $running != ""
+        !insertmacro Fail "$(APP_NOT_STOPPED)" ; two would use the same data
+      ${EndIf}
     ${EndIf}
     Call ReadVersions
     Call FindRunning
@@ -486,6 +525,7 @@ Section
   ${IfNot} ${SectionIsSelected} ${SECTION_AUTOSTART}
     Delete "$SMSTARTUP\${LINK}"
   ${EndIf}
+  Call RemoveOld
   SetErrorLevel 0
   ${If} ${Silent}
   ${AndIf} $update = 1
@@ -515,8 +555,24 @@ FunctionEnd
 ; An installation that is there already
 
 Function .onInit
+  ${If} $INSTDIR == "$LOCALAPPDATA\Programs\${SLUG}" ; nobody has chosen a folder
+  ${AndIfNot} ${FileExists} "$INSTDIR\*.*"
+    Call ProposeOld
+  ${EndIf}
   Call FindInstallation
 FunctionEnd
+
+!macro ChooseAsOld FOLDER SECTION
+  StrCpy $R5 "${FOLDER}"
+  StrCpy $R9 0
+  Call FindOldShortcuts
+  ${If} $R7 > 0
+  ${OrIf} ${FileExists} "${FOLDER}\${LINK}"
+    !insertmacro SelectSection ${SECTION}
+  ${Else}
+    !insertmacro UnselectSection ${SECTION}
+  ${EndIf}
+!macroend
 
 ; Looks for an installation in the folder, and chooses the components: an update keeps the shortcuts that are there.
 Function FindInstallation
@@ -529,7 +585,13 @@ Function FindInstallation
   ${EndIf}
   StrCpy $searched $INSTDIR
   StrCpy $update 0
-  ${If} ${FileExists} "$INSTDIR\${SLUG}.cmd"
+  Call FindOld
+  ${If} $old = 1
+    StrCpy $update 1
+    !insertmacro SelectSection ${SECTION_START_MENU}
+    !insertmacro ChooseAsOld "$DESKTOP" ${SECTION_DESKTOP}
+    !insertmacro ChooseAsOld "$SMSTARTUP" ${SECTION_AUTOSTART}
+  ${ElseIf} ${FileExists} "$INSTDIR\${SLUG}.cmd"
   ${AndIf} ${FileExists} "$INSTDIR\versions\*.*"
     StrCpy $update 1
     !insertmacro UnselectSection ${SECTION_START_MENU}
@@ -566,6 +628,178 @@ Function FindInstallation
     ${EndIf}
     ClearErrors
   ${EndIf}
+FunctionEnd
+
+; An installation of before versions\: app\ and python\ beside data\, started by scripts\start-hidden.vbs
+
+Function FindOld
+  StrCpy $R8 $INSTDIR
+  Call IsOld
+  StrCpy $old $R9
+FunctionEnd
+
+; Whether that is what the folder $R8 holds ($R9: 1), of this app and no other.
+Function IsOld
+  StrCpy $R9 0
+  ${If} ${FileExists} "$R8\app\src\${PACKAGE}\*.*"
+  ${OrIf} ${FileExists} "$R8\app\${PACKAGE}\*.*"
+    ${If} ${FileExists} "$R8\python\*.*"
+    ${OrIf} ${FileExists} "$R8\.python.old\*.*" ; it was being removed
+      StrCpy $R9 1
+    ${EndIf}
+  ${EndIf}
+FunctionEnd
+
+; Windows' list of programs knows its folder, by a name that is not known here.
+Function ProposeOld
+  StrCpy $R0 0
+  ${Do}
+    EnumRegKey $R1 HKCU "${PROGRAMS_KEY}" $R0
+    ${If} $R1 == ""
+      ${Break}
+    ${EndIf}
+    Call ReadFolder
+    Call IsOld
+    ${If} $R9 = 1
+      StrCpy $INSTDIR $R8
+      ${Break}
+    ${EndIf}
+    IntOp $R0 $R0 + 1
+  ${Loop}
+FunctionEnd
+
+; The folder ($R8) of the uninstaller that the entry $R1 of the list names.
+Function ReadFolder
+  ReadRegStr $R8 HKCU "${PROGRAMS_KEY}\$R1" "UninstallString"
+  StrCpy $R7 $R8 1
+  ${If} $R7 == '"'
+    StrCpy $R8 $R8 -1 1
+  ${EndIf}
+  ${GetParent} $R8 $R8
+  ClearErrors
+FunctionEnd
+
+Function FindOldRunning
+  StrCpy $running ""
+  ${If} ${FileExists} "$INSTDIR\python\python.exe"
+    ClearErrors
+    FileOpen $R3 "$INSTDIR\python\python.exe" a
+    ${If} ${Errors}
+      StrCpy $running "python"
+    ${Else}
+      FileClose $R3
+    ${EndIf}
+    ClearErrors
+  ${EndIf}
+FunctionEnd
+
+; Nobody can ask it to stop. Where it updates itself it has started this installer and is about to end.
+Function StopOld
+  StrCpy $R6 0
+  ${For} $R5 1 60
+    Call FindOldRunning
+    ${If} $running == ""
+      ${Break}
+    ${EndIf}
+    ${If} $R5 = 40
+    ${OrIfNot} ${Silent}
+      ${If} $R6 = 0
+        StrCpy $R6 1
+        StrCpy $R4 "$INSTDIR\python\"
+        Call KillPrograms
+      ${EndIf}
+    ${EndIf}
+    Sleep 250
+  ${Next}
+FunctionEnd
+
+; Counts ($R7) the shortcuts in the folder $R5 that lead to it; where $R9 is 1, they are deleted.
+Function FindOldShortcuts
+  StrCpy $R7 0
+  FindFirst $R0 $R1 "$R5\*.lnk"
+  ${DoWhile} $R1 != ""
+    StrCpy $R2 ""
+    StrCpy $R3 ""
+    !insertmacro ComHlpr_CreateInProcInstance ${CLSID_ShellLink} ${IID_IShellLink} r0 ""
+    ${If} $0 P<> 0
+      ${IUnknown::QueryInterface} $0 '("${IID_IPersistFile}",.r1)'
+      ${If} $1 P<> 0
+        ${IPersistFile::Load} $1 '("$R5\$R1",0)'
+        ${IUnknown::Release} $1 ""
+        ${IShellLink::GetPath} $0 '(.R2,1024,0,0)'
+        ${IShellLink::GetArguments} $0 '(.R3,1024)'
+      ${EndIf}
+      ${IUnknown::Release} $0 ""
+    ${EndIf}
+    StrLen $R4 "$INSTDIR\"
+    StrCpy $R2 $R2 $R4
+    StrLen $R4 '"$INSTDIR\scripts\'
+    StrCpy $R3 $R3 $R4
+    ${If} $R2 == "$INSTDIR\"
+    ${OrIf} $R3 == '"$INSTDIR\scripts\'
+      IntOp $R7 $R7 + 1
+      ${If} $R9 = 1
+        Delete "$R5\$R1"
+      ${EndIf}
+    ${EndIf}
+    FindNext $R0 $R1
+  ${Loop}
+  FindClose $R0
+  ClearErrors
+FunctionEnd
+
+; Removes its programs, its shortcuts and its entries in the list; nothing else in the folder is touched. All get other names
+; before any is removed, last app\: as long as that is there, another run goes on with it.
+Function RemoveOld
+  SetOutPath "$TEMP" ; a folder that somebody is in cannot be removed
+  ${If} $old = 1
+    StrCpy $R9 1
+    StrCpy $R5 $DESKTOP
+    Call FindOldShortcuts
+    StrCpy $R5 $SMSTARTUP
+    Call FindOldShortcuts
+    StrCpy $R5 $SMPROGRAMS
+    Call FindOldShortcuts
+    FindFirst $R6 $R8 "$SMPROGRAMS\*"
+    ${DoWhile} $R8 != ""
+      ${If} $R8 != "."
+      ${AndIf} $R8 != ".."
+        StrCpy $R5 "$SMPROGRAMS\$R8"
+        Call FindOldShortcuts
+        ${If} $R7 > 0
+          RMDir $R5 ; only where it is empty
+        ${EndIf}
+      ${EndIf}
+      FindNext $R6 $R8
+    ${Loop}
+    FindClose $R6
+
+    StrCpy $R0 0
+    ${Do}
+      EnumRegKey $R1 HKCU "${PROGRAMS_KEY}" $R0
+      ${If} $R1 == ""
+        ${Break}
+      ${EndIf}
+      IntOp $R0 $R0 + 1
+      ${If} $R1 != "${SLUG}"
+        Call ReadFolder
+        ${If} $R8 == $INSTDIR
+          DeleteRegKey HKCU "${PROGRAMS_KEY}\$R1"
+          StrCpy $R0 0
+        ${EndIf}
+      ${EndIf}
+    ${Loop}
+
+    Delete "$INSTDIR\VERSION"
+    Delete "$INSTDIR\config.example.yaml"
+    !insertmacro MoveAside "scripts"
+    !insertmacro MoveAside "python"
+    !insertmacro MoveAside "app"
+  ${EndIf}
+  RMDir /r "$INSTDIR\.scripts.old"
+  RMDir /r "$INSTDIR\.python.old"
+  RMDir /r "$INSTDIR\.app.old"
+  ClearErrors
 FunctionEnd
 
 ; The uninstaller

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -230,15 +231,20 @@ def kill_setup(windows: Windows, builds: Path, version: str, root: PureWindowsPa
     name = f"tiny-v{version}-setup.exe"
     shutil.copy(builds / name, windows.files)
     launcher = windows.start(f"C:\\{name}", "/S", "/NOSTART", f"/D={root}")
-    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children")
     begun = time.monotonic()
     while not kill.is_due(windows.path(root), begun) and launcher.poll() is None:
         assert time.monotonic() < begun + 60, f"{kill} was never to be seen"
-    with suppress(ValueError, ProcessLookupError, FileNotFoundError):
-        os.kill(int(children.read_text()), signal.SIGKILL)
+    end_setup(launcher)
     code = launcher.wait(30)
     windows.settle()
     return code != 0
+
+
+def end_setup(launcher: subprocess.Popen[bytes]) -> None:
+    """Kill the installer that was started so, unless it has ended."""
+    with suppress(ValueError, ProcessLookupError, FileNotFoundError):
+        children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text(encoding="ascii")
+        os.kill(int(children), signal.SIGKILL)
 
 
 def starts(app: App) -> str:

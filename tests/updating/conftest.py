@@ -16,15 +16,9 @@ from tests.support.gitea import Server
 from tests.support.projects import Project, newcomer
 from tests.support.tools import run
 from tests.support.updates import Installed, Platform, Source
+from tests.support.windows_app import FAST_SETUP
 
 __all__ = ["docker", "machine", "make_source", "server", "windows"]
-
-# Read by makensis before a project's own script: setup.exe is the same but for how it is packed, in seconds.
-FAST_SETUP = """\
-!pragma warning disable 8020
-!pragma warning disable 8026
-SetCompressor /FINAL zlib
-"""
 
 
 def make_source(render: Render, server: Server, folder: Path, platform: Platform = "linux") -> Source:
