@@ -50,6 +50,11 @@ lint: python ## format, lint and types of the template's own files
 bench: python ## speed, side by side with what one would pick instead (BENCH_ARGS="--json bench.json")
 	@$(MEASURE) python -m bench $(BENCH_ARGS)
 
+.PHONY: release
+release: python ## tag a version of the template and push the tag, which makes the release (VERSION=1.2.3, or minor, patch ...)
+	$(if $(value VERSION),,@echo "say which: make release VERSION=1.2.3, or VERSION=minor" >&2; exit 2)
+	@$(UV) run --quiet --no-python-downloads --python "$$(command -v $(PYTHON))" --script scripts/release.py tag "$$VERSION"
+
 .PHONY: python
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

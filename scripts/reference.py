@@ -224,8 +224,8 @@ def files() -> str:
     """Give the page about the files of a project."""
     settings: dict[str, Any] = yaml.safe_load((REPOSITORY / "copier.yml").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as folder:
-        roots = [_render(Path(folder) / str(frontend), frontend=frontend) for frontend in (True, False)]
-        rows = [_row(name, condition, roots, settings) for name, condition in _template_files()]
+        roots = [render(Path(folder) / str(frontend), frontend=frontend) for frontend in (True, False)]
+        rows = [_row(name, condition, roots, settings) for name, condition in template_files()]
     lines = [
         "# Files of a project",
         "",
@@ -248,15 +248,16 @@ def files() -> str:
     return "\n".join([*lines, ""])
 
 
-def _render(folder: Path, *, frontend: bool) -> Path:
+def render(folder: Path, **others: Any) -> Path:
+    """Render the work tree, with every target and option unless `others` say otherwise."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the template may have changes that are not committed yet
-        answers = EVERYTHING | {"frontend": frontend}
+        answers = EVERYTHING | others
         copier.run_copy(str(REPOSITORY), folder, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
     return folder
 
 
-def _template_files() -> Iterator[tuple[str, str]]:
+def template_files() -> Iterator[tuple[str, str]]:
     """Give each file of the template as a project has it, and the condition for it."""
     template = REPOSITORY / "template"
     for path in template.rglob("*"):
