@@ -15,7 +15,7 @@ import yaml
 
 from hooks import gitea_workflows
 from scripts import reference
-from tests.answers import TARGETS, answers_for
+from tests.answers import answers_for
 from tests.conftest import Render
 from tests.docs.markdown import REPOSITORY, TUTORIAL, documents, fences, without_fences
 from tests.docs.test_tutorial import PROJECT_URL, TEMPLATE_URL, Reader
@@ -48,16 +48,6 @@ ELSEWHERE = {
     *("src/home_server/lights.py", "tests/test_lights.py", "$RUNNER_TOOL_CACHE/cache"),
 }
 HOOKS = REPOSITORY / "docs/reference/hooks.md"  # has tests of its own, and paths of any repository in its text
-
-
-@pytest.fixture(scope="module")
-def projects(render: Render) -> list[Path]:
-    """Give projects that together have every file and every command."""
-    everything = {"source_dir": "server", "tkinter": True, "project_slug": "home-server", "release_gate": "manual"}
-    return [
-        render(answers_for(list(TARGETS), frontend=True, **everything)),
-        render(answers_for(list(TARGETS), frontend=False, project_slug="home-server")),
-    ]
 
 
 def each(paths: list[Path]) -> pytest.MarkDecorator:
