@@ -15,7 +15,7 @@ import yaml
 
 from hooks import gitea_workflows
 from scripts import reference
-from tests.answers import TARGETS, answers_for
+from tests.answers import answers_for
 from tests.conftest import Render
 from tests.docs.markdown import REPOSITORY, TUTORIAL, documents, fences, without_fences
 from tests.docs.test_tutorial import PROJECT_URL, TEMPLATE_URL, Reader
@@ -45,19 +45,15 @@ ELSEWHERE = {
     *("build/", "build/cache/", "scripts/build-local.sh", "scripts/icon.png"),
     *("setup.py", "setup.cfg", "requirements.txt"),  # a project that is adopted, and what is said to it
     *("build/adoption/report.md", "build/adoption/template/"),
-    *("src/home_server/lights.py", "tests/test_lights.py", "$RUNNER_TOOL_CACHE/cache"),
+    *(
+        "src/home_server/lights.py",
+        "tests/test_lights.py",
+        "src/harbour_weather/static/index.html",
+        "$RUNNER_TOOL_CACHE/cache",
+    ),
 }
-HOOKS = REPOSITORY / "docs/reference/hooks.md"  # has tests of its own, and paths of any repository in its text
-
-
-@pytest.fixture(scope="module")
-def projects(render: Render) -> list[Path]:
-    """Give projects that together have every file and every command."""
-    everything = {"source_dir": "server", "tkinter": True, "project_slug": "home-server", "release_gate": "manual"}
-    return [
-        render(answers_for(list(TARGETS), frontend=True, **everything)),
-        render(answers_for(list(TARGETS), frontend=False, project_slug="home-server")),
-    ]
+# Pages with paths of other repositories in their text, and with tests of their own.
+OF_OTHERS = {REPOSITORY / "docs/reference/hooks.md", REPOSITORY / "docs/explanation/comparison.md"}
 
 
 def each(paths: list[Path]) -> pytest.MarkDecorator:
@@ -102,7 +98,7 @@ def test_commands_exist(document: Path, projects: list[Path]) -> None:
     assert named <= known
 
 
-@each([document for document in documents() if document != HOOKS])
+@each([document for document in documents() if document not in OF_OTHERS])
 def test_paths_exist(document: Path, projects: list[Path]) -> None:
     named = re.findall(r"`([^`\s<>{}*]+)`", without_fences(document.read_text(encoding="utf-8")))
     missing = []

@@ -1,0 +1,279 @@
+"""Is each command that the documentation names one that exists, with the options that it is given?
+
+What the tests run word for word is checked where it runs: the tutorials (test_tutorial.py, test_self_updating_app.py),
+docs/releasing.md of a project (tests/gitea/test_release.py), adopting (tests/adoption) and so on. This reads all of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.docs.markdown import REPOSITORY, documents, fences, without_fences
+
+# Programs of others, which tests cannot ask for their options: those that are commands of a system, or are not here.
+OTHERS = {
+    *("apt", "base64", "cd", "convert", "cp", "cscript", "curl", "diff", "docker", "export", "file", "fsutil", "git"),
+    *("journalctl", "jsign", "loginctl", "mkdir", "openssl", "osslsigncode", "pip", "powershell", "printf", "python3"),
+    *("read", "rm", "setup.exe", "sh", "systemctl", "tail", "tar", "usermod", "winget", "migrate-to-uv"),
+}
+TOOLS = {"copier": ["-m", "copier"], "ruff": ["-m", "ruff"]}  # that are installed beside these tests
+HOOKS = {"gitea-workflows": "hooks/gitea_workflows.py", "windows-scripts": "hooks/windows_scripts.py"}
+SHELL = {"bash", "console"}
+PROMPT = re.compile(r"^\$ ", re.MULTILINE)
+ASSIGNED = re.compile(r"([A-Z][A-Z0-9_]*)=")
+BEGINS = re.compile(
+    r"(?:[A-Z_]+=\S+ )*(?:sudo )?(?:make|uvx?|copier|ruff|scripts/\S+|\./\S+|[\w-]+\.sh|[\w-]+-scripts|adopt-project) "
+)
+OPTION = re.compile(r"--?[a-z][\w-]*")
+
+
+@dataclass
+class Text:
+    """A document, and the folders in which its commands are typed."""
+
+    path: Path
+    name: str
+    roots: list[Path]
+
+    @property
+    def content(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def texts(projects: list[Path]) -> list[Text]:
+    """Give what is written for people: here, and in projects."""
+    ours = [Text(path, str(path.relative_to(REPOSITORY)), [*projects, REPOSITORY]) for path in documents()]
+    theirs = [
+        Text(project / name, f"{name} of a project", [project])
+        for project in projects
+        for name in ("README.md", "docs/releasing.md")
+    ]
+    return [*ours, *theirs]
+
+
+def simple_commands(code: str) -> Iterator[list[str]]:
+    """Split shell code into commands of one program each, as words; variables that are set for one stay before it."""
+    lexer = shlex.shlex(re.sub(r"<([^<>\n]+)>", "X", code), posix=True, punctuation_chars=";|&()<>\n")
+    lexer.whitespace = " \t"
+    lexer.whitespace_split = True
+    words: list[str] = []
+    for word in [*lexer, "\n"]:
+        if word and set(word) <= set(";|&()\n"):
+            if words:
+                yield words
+            words = []
+        elif word != "\\\n":
+            words.append(word)
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """Give the commands of all blocks of shell, and those in the text that begin with a program that is known here."""
+    for fence in fences(text):
+        is_shell = fence.language in SHELL or (not fence.language and BEGINS.match(fence.code.replace("\n", " ")))
+        if is_shell and "() {" not in fence.code:
+            yield from simple_commands(PROMPT.sub("", fence.code).replace("\\\n", " "))
+    for span in re.findall(r"`([^`\n]+)`", without_fences(text)):
+        if BEGINS.match(span) and "…" not in span:
+            yield from simple_commands(span)
+
+
+@cache
+def help_of(*command: str) -> str:
+    """Ask one of the tools what it takes."""
+    asked = [sys.executable, *TOOLS[command[0]], *command[1:], "--help"]
+    environment = {"PATH": os.environ["PATH"], "COLUMNS": "200"}
+    answer = subprocess.run(asked, check=False, capture_output=True, text=True, env=environment)
+    assert answer.returncode == 0, f"there is no {' '.join(command)}: {answer.stderr}"
+    return answer.stdout
+
+
+@cache
+def read_all(folder: Path, pattern: str) -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob(pattern)) if path.is_file())
+
+
+def lacking(options: list[str], known: str) -> list[str]:
+    """Give the options of which a text knows nothing."""
+    wanted = [found[0] for option in options if (found := OPTION.match(option))]
+    return [option for option in wanted if not re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", known)]
+
+
+def problem(words: list[str], roots: list[Path]) -> str | None:
+    """Say what is wrong with a command, if anything is."""
+    while words and (ASSIGNED.match(words[0]) or words[0] in {"sudo", "env"}):
+        words = words[1:]
+    if not words:
+        return None
+    program, *rest = words
+    if program in {"uvx", "scripts/uv.sh", "uv", "tools/bin/copier"}:
+        return problem_of_uv(program, rest, roots)
+    if program == "make":
+        return problem_of_make(rest, roots)
+    if program in TOOLS:
+        subcommand = next((word for word in rest if not word.startswith("-")), "")
+        return say("options", lacking(rest, help_of(program, subcommand)))
+    if program in HOOKS or program == "adopt-project":
+        own = REPOSITORY / HOOKS.get(program, "adoption/cli.py")
+        return say("options", lacking(rest, own.read_text(encoding="utf-8")))
+    if program.endswith((".sh", ".py")):
+        return problem_of_script(program, rest, roots)
+    if program == "python" and rest[:1] == ["-m"]:
+        is_there = (REPOSITORY / rest[1].replace(".", "/")).with_suffix(".py").exists()
+        return None if is_there or rest[1].startswith("my_") else "no such module"
+    return None if Path(program).name in OTHERS else "a program that nobody has looked at"
+
+
+def problem_of_uv(program: str, words: list[str], roots: list[Path]) -> str | None:
+    """Look at what uv or uvx runs; the words of uv itself are few."""
+    if program == "tools/bin/copier":
+        return problem(["copier", *words], roots)
+    if program == "uvx":
+        while words and words[0].startswith("-"):
+            words = words[2:]  # --from and what it is from
+        return problem([words[0].partition("@")[0], *words[1:]], roots)
+    subcommand, *rest = words
+    if subcommand != "run":
+        return None if subcommand in {"add", "lock", "sync", "venv", "pip"} else f"uv {subcommand}"
+    while rest and rest[0].startswith("-"):
+        rest = rest[1:]
+    return None if rest[0] == "pytest" else problem(rest, roots)
+
+
+def problem_of_make(words: list[str], roots: list[Path]) -> str | None:
+    makefiles = [(root / "Makefile").read_text(encoding="utf-8") for root in roots]
+    for word in words:
+        name, is_variable, _ = word.partition("=")
+        if word == "…":
+            continue
+        pattern = rf"\b{name}\b" if is_variable else rf"^{re.escape(name)}:"
+        if not any(re.search(pattern, makefile, re.MULTILINE) for makefile in makefiles):
+            return f"no {'variable' if is_variable else 'target'} {name}"
+    return None
+
+
+def problem_of_script(program: str, words: list[str], roots: list[Path]) -> str | None:
+    """A script is there, and it or what it is made of knows its options and its first word."""
+    name = Path(program).name
+    found = [path for root in roots for path in root.rglob(name) if ".venv" not in path.parts]
+    if not found:
+        return "no such script"
+    path = found[0]
+    if name == "run.sh":  # hands its options on to the app
+        known = read_all(path.parents[2], "*.py")
+    elif name == "release.py":
+        known = read_all(path.parent / "releasing", "*.py") + path.read_text(encoding="utf-8")
+        if not words[0].startswith("-") and not re.search(rf'add_command\(\s*commands,\s*"{words[0]}"', known):
+            return f"no command {words[0]}"
+    else:
+        known = path.read_text(encoding="utf-8") + read_all(path.parent, "build-common.sh")
+        if name == "install-service.sh":  # hands what is not its own on to the app
+            known += read_all(path.parents[2], "server.py") + read_all(path.parents[2], "settings.py")
+            words = [word for word in words if word not in {"--host", "--port"}]
+    return say("options", lacking(words, known + "--help"))
+
+
+def say(what: str, names: list[str]) -> str | None:
+    return f"no {what} {', '.join(names)}" if names else None
+
+
+def test_commands_and_their_options_exist(texts: list[Text]) -> None:
+    wrong = []
+    count = 0
+    for text in texts:
+        for words in commands(text.content):
+            count += 1
+            if reason := problem(words, text.roots):
+                wrong.append(f"{text.name}: {shlex.join(words)}: {reason}")
+    assert wrong == []
+    assert count > 150, "the commands are not found any more"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "make nonsense",
+        "make setup NONSENSE=1",
+        "scripts/uv.sh run scripts/release.py nonsense",
+        "scripts/uv.sh run --quiet scripts/release.py publish --nonsense",
+        "scripts/nonsense.sh",
+        "sudo ./install-service.sh --nonsense",
+        "uvx copier copy --nonsense here there",
+        "VERSION=1 nonsense",
+        "windows-scripts --nonsense",
+    ],
+)
+def test_wrong_commands_are_found(wrong: str, projects: list[Path]) -> None:
+    (words,) = simple_commands(wrong)
+    assert problem(words, projects)
+
+
+def parse_ini(code: str) -> None:
+    parser = configparser.RawConfigParser()
+    parser.read_string(code)
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "toml": tomllib.loads,
+    "yaml": yaml.safe_load,
+    "ini": parse_ini,
+    "python": ast.parse,
+    "json": yaml.safe_load,
+}
+LANGUAGES = {*PARSERS, *SHELL, "diff", "text", ""}
+
+
+def test_blocks_of_code_can_be_read(texts: list[Text]) -> None:
+    wrong = []
+    for text in texts:
+        for fence in fences(text.content):
+            if fence.language not in LANGUAGES:
+                wrong.append(f"{text.name}: nobody looks at ```{fence.language}")
+            elif fence.language in PARSERS:
+                try:
+                    PARSERS[fence.language](fence.code)
+                except Exception as error:
+                    wrong.append(f"{text.name}: {fence.language}: {error}")
+    assert wrong == []
+
+
+def test_workflows_that_are_pressed_exist(texts: list[Text]) -> None:
+    """As in: *Actions*, *Release*, *Run workflow*."""
+    pages = {"Secrets", "Variables", "Runners", "Run workflow"}
+    wrong = []
+    for text in texts:
+        names = {
+            match[1]
+            for root in text.roots
+            for path in root.glob(".gitea/workflows/*.yml")
+            if (match := re.search(r"^name: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE))
+        }
+        pressed = re.findall(r"\*Actions\*,\s+\*([^*]+)\*", text.content)
+        wrong += [f"{text.name}: {name}" for name in pressed if name not in names | pages]
+    assert wrong == []
+
+
+def test_links_of_a_project_lead_somewhere(projects: list[Path]) -> None:
+    broken = []
+    for project in projects:
+        for document in (project / "README.md", project / "docs/releasing.md"):
+            text = without_fences(document.read_text(encoding="utf-8"))
+            for link in re.findall(r"\]\(([^)\s]+)\)", text):
+                path = link.partition("#")[0]
+                if not link.startswith("http") and path and not (document.parent / path).exists():
+                    broken.append(f"{document.name}: {link}")
+    assert broken == []
