@@ -2,13 +2,17 @@
 # requires-python = ">=3.11"
 # dependencies = ["cyclonedx-python-lib==11.12.0", "filelock>=3.20", "packaging>=25"]
 # ///
-"""Stand in for the build of bundles: small archives with what a release looks at, the same bytes each time."""
+"""Stand in for the build of bundles: small archives with what a release looks at, the same bytes each time.
+
+With a certificate setup.exe is a real program of Windows, signed as the project signs.
+"""
 
 from __future__ import annotations
 
 import argparse
 import gzip
 import io
+import subprocess
 import tarfile
 import tomllib
 import zipfile
@@ -17,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 
 # By their names: here beside the tests these modules of a project are not.
-artifacts, targets = import_module("artifacts"), import_module("targets")
+artifacts, signing, targets = map(import_module, ("artifacts", "signing", "targets"))
 
 
 def main() -> None:
@@ -46,7 +50,16 @@ def main() -> None:
                 zipped.writestr(zipfile.ZipInfo(name), content)
     path(f"{arguments.platform}-sbom").write_text("{}\n", encoding="utf-8")
     if arguments.platform == "windows":
-        path("setup").write_bytes(b"MZ")
+        make_setup(path("setup"))
+
+
+def make_setup(path: Path) -> None:
+    if not signing.wanted():
+        path.write_bytes(b"MZ")
+        return
+    script = f'Name "Sample"\nOutFile "{path.resolve()}"\nSection\nSectionEnd\n'
+    subprocess.run(["makensis", "-V2", "-"], input=script, text=True, check=True)
+    signing.sign(path)
 
 
 if __name__ == "__main__":

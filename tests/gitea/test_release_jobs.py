@@ -14,10 +14,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+import httpx2
 import pytest
 
 from tests.answers import SUBSETS, subset_id
+from tests.conftest import REPOSITORY
 from tests.gitea.conftest import Environment
 from tests.gitea.proxy import Planted, Trouble, proxy
 from tests.gitea.releases import (
@@ -28,13 +31,19 @@ from tests.gitea.releases import (
     failed,
     library_files,
     no_secret,
+    nothing_public,
     version_of,
     watched,
+    without_counts,
 )
 from tests.support.background import repeated
 from tests.support.docker import Docker
-from tests.support.gitea import Server, serve
+from tests.support.gitea import Run, Server, serve
+from tests.support.gitea_pages import Page
 from tests.support.gitea_runner import run_jobs
+from tests.support.packages import require_apt
+from tests.support.signing import Authority
+from tests.support.tools import run, uv
 
 pytestmark = pytest.mark.slow
 
@@ -296,6 +305,197 @@ def test_so_is_what_fails_at_every_step_of_a_project_with_all_targets(series: Se
     series.run("docker", "desktop", "library")
 
 
+# A signed installer ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("long", "runner")
+def test_a_signed_installer_is_never_built_into_a_public_release(
+    workplace: MakeWorkplace, environment: Environment, tmp_path: Path
+) -> None:
+    """Its time stamp makes another file of each build: a run by hand stops there, and commands do what is left."""
+    require_apt("nsis", "osslsigncode")
+    place, authority = workplace("desktop", frontend=False), Authority(tmp_path / "ca")
+    repository, setup = place.repository, "sample-v1.0.0-setup.exe"
+    key = prepare(place, environment)
+    without_checks(place)
+    with authority.timestamps() as url:
+        for name, value in authority.environment(url).items():
+            (repository.variable if name.endswith("_URL") else repository.secret)(name, value)
+        place.push()
+        with watched(place, desktop_files):
+            runs = [place.release("v1.0.0").check()]
+            assets, before = check_release(place, "v1.0.0", desktop_files("v1.0.0")), repository.release("v1.0.0")
+            (tmp_path / setup).write_bytes(assets[setup])
+            assert authority.verify(tmp_path / setup)
+            stamps = authority.requests
+
+            runs.append(repository.dispatch("release.yml", tag="v1.0.0").wait())
+            assert authority.requests > stamps, "nothing was signed again"
+            results = runs[-1].conclusions
+            assert {name: result for name, result in results.items() if result != "success"} == {
+                "windows": "failure",
+                "publish": "skipped",
+                "finish": "skipped",
+            }
+            reason = f"v1.0.0 is public with another {setup}; a public release never changes"
+            assert reason in runs[-1].log("windows")
+            assert without_counts(repository.release("v1.0.0")) == without_counts(before)
+            assert check_release(place, "v1.0.0", desktop_files("v1.0.0")) == assets
+    # What the document has for what comes after.
+    table = re.findall(
+        r"^\| .* \| `(scripts/uv.sh .* --tag TAG)` \|$", (place.root / "docs/releasing.md").read_text(), re.MULTILINE
+    )
+    assert [line.split()[3] for line in table] == ["publish", "announce"]
+    said = [place.command(*line.split()[3:-1], "v1.0.0") for line in table]
+    assert "v1.0.0 is public and whole" in said[0]
+    assert check_release(place, "v1.0.0", desktop_files("v1.0.0")) == assets
+    no_secret(place, *runs)
+    for one in runs:
+        assert key not in one.logs() and authority.certificate[:40] not in one.logs()
+
+
+# What docs/releasing.md of a project says of a person's gate ----------------------------------------------------------
+
+
+@dataclass
+class Person:
+    """Does what docs/releasing.md says: on Gitea's pages, whose links and buttons it has in italics, and at a desk."""
+
+    place: Workplace
+    environment: Environment
+
+    @property
+    def text(self) -> str:
+        return (self.place.root / "docs/releasing.md").read_text(encoding="utf-8")
+
+    def find(self, pattern: str) -> list[str]:
+        """Give what a sentence of the document says in the places that the pattern has groups for."""
+        found = re.search(pattern.replace(" ", r"\s+"), self.text, re.DOTALL)
+        assert found, f"docs/releasing.md does not say {pattern!r}"
+        return list(found.groups())
+
+    def start(self, links: str, **inputs: str) -> Run:
+        """Follow links from the repository's page to a button, and give the run that this starts."""
+        *path, button = re.findall(r"\*(.+?)\*", links)
+        page = Page.open(self.place.repository.owner.browser, self.place.repository.url)
+        for name in path:
+            page = page.follow(name)
+        return self.started(lambda: page.press(button, **inputs), workflow=path[-1])
+
+    def started(self, action: Callable[[], object], **wanted: str) -> Run:
+        """Do something that starts a run, and give that."""
+        before = {one.id for one in self.place.repository.runs(**wanted)}
+        action()
+        wait_until(lambda: not before.issuperset(one.id for one in self.place.repository.runs(**wanted)), 60)
+        return self.place.repository.runs(**wanted)[0]
+
+    def type_in(self, line: str, **more: str) -> None:
+        result = run(["bash", "-c", line], cwd=self.place.root, env={**self.environment, **more}, returncode=None)
+        assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
+
+    def tag(self, line: str, version: str) -> tuple[str, str]:
+        """Write notes and type in what tags; gives the pages that the workflow Release names at the end."""
+        (self.place.root / "RELEASE_NOTES.md").write_text(f"# {version}\n\n- New.\n", encoding="utf-8")
+        self.place.commit(f"docs: notes of {version}")
+        self.started(self.place.push, workflow="test.yml").cancel()  # its jobs only hold up what is to be seen here
+        ended = self.started(lambda: self.type_in(line), workflow="release.yml").check()
+        found = re.search(r"try it: (\S+)\n.*: (\S+)$", ended.log("publish"), re.MULTILINE)
+        assert found, ended.log("publish")
+        return found[1], found[2]
+
+
+def nobody_sees(place: Workplace, tag: str) -> None:
+    """Expect that who has no token learns nothing of a release."""
+    url, base = place.repository.url, f"{place.repository.owner.server.url}/api/v1/{place.repository.path}"
+    with httpx2.Client(trust_env=False) as client:
+        names = [asset["name"] for asset in place.repository.release(tag)["assets"]]
+        assert names
+        for path in (f"{base}/releases/tags/{tag}", *(f"{url}/releases/download/{tag}/{name}" for name in names)):
+            assert client.get(path).status_code == 404, path
+        listed = client.get(f"{base}/releases")
+        assert listed.status_code == 404 or tag not in [release["tag_name"] for release in listed.json()]
+
+
+@pytest.mark.usefixtures("long", "runner")
+def test_the_documented_gate_word_for_word(
+    workplace: MakeWorkplace, environment: Environment, server: Server, tmp_path: Path
+) -> None:
+    place, test_index = workplace("docker", "library", release_gate="manual", frontend=False), server.owner()
+    without_checks(place)
+    place.push()
+    repository, owner = place.repository, place.repository.owner
+    index = f"{server.url}/api/packages/{test_index.name}/pypi"
+    repository.variable("TEST_PYPI_UPLOAD_URL", index)
+    repository.variable("TEST_PYPI_SIMPLE_URL", f"{index}/simple/")
+    person = Person(place, {**environment, **place.project.environment, "TEST_PYPI_UPLOAD_URL": index})
+    person.environment["TEST_PYPI_SIMPLE_URL"] = f"{index}/simple/"
+
+    settings, actions, secrets, secret = person.find(r"Once, under \*(.+?)\*, \*(.+?)\*, \*(.+?)\* .*?: set `(\w+)`")
+    page = Page.open(owner.browser, repository.url).follow(settings)
+    assert actions in page.text
+    for name, value in {secret: place.token, "TEST_PYPI_TOKEN": test_index.token}.items():
+        page.follow(secrets).press("Confirm", name=name, data=value)
+    (tag_it,) = person.find(r"```\n (make tag-release VERSION=1.2.3)\n")
+    publish, by_hand = person.find(r"press \*(.+?)\* there, or run (.+?) with the tag\.")
+    to_test_index, which = person.find(r"\n(\*Actions\*, \S+, \*[\w ]+\*) with `index: (\w+)`")
+    at_a_desk, install = person.find(r"from your desk: ```\n(.+?)\n(.+?)\n```")
+    (at_last,) = person.find(r"\| \*publish\* \| .+? \| `(.+?)` \|")
+
+    with watched(place, library_files):
+        # A draft: its owner can try it, and nobody else sees any of it.
+        draft, edit = person.tag(tag_it, "1.2.3")
+        assets = check_release(place, "v1.2.3", library_files("v1.2.3"), draft=True)
+        links = Page.open(owner.browser, draft).downloads()
+        assert {unquote(link.rpartition("/")[2]): owner.browser.get(link).content for link in links} == assets
+        nobody_sees(place, "v1.2.3")
+
+        def before() -> None:
+            assert repository.release("v1.2.3")["draft"]
+            assert owner.packages("pypi") == set()
+            assert place.digest("latest") is None and place.digest("v1.2.3") is not None
+            assert test_index.packages("pypi") == {("pypi", "sample", "1.2.3")}
+
+        # The test index, on the page and from a desk.
+        person.start(to_test_index, tag="v1.2.3", index=which).check()
+        before()
+        for name, token in {"GITEA_TOKEN": place.token, "TEST_PYPI_TOKEN": test_index.token}.items():
+            at_a_desk = at_a_desk.replace(f"{name}=…", f"{name}={token}")
+        person.type_in(at_a_desk)
+        before()
+        for old, new in {"https://test.pypi.org/simple/": f"{index}/simple/", "/tmp/try": f"{tmp_path}/try"}.items():
+            install = install.replace(old, new)
+        person.type_in(install, PATH=f"{Path(uv()).parent}:{person.environment['PATH']}")
+        (wheel,) = (tmp_path / "try").rglob("sample-1.2.3.dist-info")
+        assert "Version: 1.2.3" in (wheel / "METADATA").read_text()
+
+        # Published on the page to edit it: the rest follows.
+        pressed = Page.open(owner.browser, edit)
+        person.started(lambda: pressed.press(publish), event="release", workflow="publish.yml").check()
+        assert check_release(place, "v1.2.3", library_files("v1.2.3")) == assets
+        assert owner.packages("pypi") == {("pypi", "sample", "1.2.3")}
+        assert place.digest("latest") == place.digest("1.2.3") == place.digest("v1.2.3")
+
+        # Published by the workflow, and once more.
+        person.tag(tag_it.replace("1.2.3", "patch"), "1.2.4")
+        nobody_sees(place, "v1.2.4")
+        for _ in range(2):
+            person.start(by_hand, tag="v1.2.4").check()
+            check_release(place, "v1.2.4", library_files("v1.2.4"))
+            assert owner.packages("pypi") == {("pypi", "sample", version) for version in ("1.2.3", "1.2.4")}
+            assert place.digest("latest") == place.digest("1.2.4") != place.digest("1.2.3")
+
+        # Published from a desk: the same follows.
+        person.tag(tag_it.replace("1.2.3", "minor"), "1.3.0")
+        line = at_last.replace("TAG", "v1.3.0")
+        person.started(
+            lambda: person.type_in(line, GITEA_TOKEN=place.token), event="release", workflow="publish.yml"
+        ).check()
+        check_release(place, "v1.3.0", library_files("v1.3.0"))
+        assert ("pypi", "sample", "1.3.0") in owner.packages("pypi")
+        assert place.digest("latest") == place.digest("1.3.0")
+    no_secret(place, *repository.runs())
+
+
 # Branches, candidates, other servers ----------------------------------------------------------------------------------
 
 
@@ -320,6 +520,32 @@ def test_a_tag_on_a_branch_that_is_then_deleted(workplace: MakeWorkplace, tmp_pa
     check_release(place, "v1.0.0", library_files("v1.0.0"))
     assert place.repository.api.get(f"{place.repository.path}/tags/v1.0.0")["commit"]["sha"] == commit
     assert not pwned.exists() and not list(place.root.rglob("pwned"))
+
+
+@pytest.mark.usefixtures("long", "runner")
+def test_a_run_by_hand_that_skips_the_checks_publishes_nothing(workplace: MakeWorkplace) -> None:
+    """The tag's own commit asks for no run; the next run by hand checks, and finishes the release."""
+    place = workplace("library")
+    repository = place.repository
+    without_checks(place)
+    repository.secret("DEPLOY_TOKEN", place.token)
+    (place.root / "RELEASE_NOTES.md").write_text("# 1.0.0\n\n- All of it.\n", encoding="utf-8")
+    place.commit("Notes [skip ci]")
+    place.project.git("tag", "v1.0.0")
+    place.push()
+    repository.push(place.root, "v1.0.0")
+    unchecked = repository.dispatch("release.yml", tag="v1.0.0", skip_checks="true").check()
+    assert "make check-python" not in unchecked.logs()
+    check_release(place, "v1.0.0", library_files("v1.0.0"), draft=True)
+    nobody_sees(place, "v1.0.0")
+    assert repository.owner.packages() == set()
+    with watched(place, library_files):
+        checked = repository.dispatch("release.yml", tag="v1.0.0").check()
+        time.sleep(0.2)
+    assert "make check-python" in checked.logs()
+    check_release(place, "v1.0.0", library_files("v1.0.0"))
+    assert repository.owner.packages("pypi") == {("pypi", "sample", "1.0.0")}
+    assert len(repository.runs(workflow="release.yml")) == 2, "the push of the tag started one"
 
 
 @pytest.mark.usefixtures("long", "runner")
@@ -375,17 +601,106 @@ def test_a_release_on_an_older_server(workplace_of: WorkplaceOf, environment: En
             place.tag("v1.0.0")
             wait_until(lambda: place.digest("latest") is not None)
             wait_until(lambda: "running" not in states(place).values())
-        check_release(place, "v1.0.0", library_files("v1.0.0"))
-        owner = place.repository.owner
-        assert owner.packages("pypi") == {("pypi", "sample", "1.0.0")}
-        assert {name for _, _, name in owner.packages("container")} >= {"v1.0.0", "1.0.0", "latest"}
-        assert place.digest("latest") == place.digest("1.0.0") == place.digest("v1.0.0")
+        check_older(place)
         assert set(states(place).values()) == {"success"}
 
 
-def states(place: Workplace) -> dict[str, str]:
-    tasks = place.repository.api.get(f"{place.repository.path}/actions/tasks")["workflow_runs"] or []
-    return {task["name"]: task["status"] for task in tasks}
+PROVIDER = """
+import asyncio
+import sys
+
+from pydantic import SecretStr
+from sample.update.providers import make_provider
+from sample.update.settings import UpdateSettings
+
+
+async def main() -> None:
+    provider = make_provider(UpdateSettings(update_token=SecretStr(sys.argv[1])))
+    (release,) = await provider.get_releases()
+    sums = await provider.read(release.asset("SHA256SUMS"), 1000)
+    print(release.tag, *sorted(asset.name for asset in release.assets))
+    print(sums.decode())
+    await provider.aclose()
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.usefixtures("long")
+def test_a_release_of_a_private_repository_on_an_older_server(
+    workplace_of: WorkplaceOf, environment: Environment, docker: Docker
+) -> None:
+    """The workflow, and a person where it stops: who has no token sees nothing of it, and an app with one finds it."""
+    with serve("1.23") as server, run_jobs(server, environment):
+        owner, reader = server.owner(), server.owner()
+        place = workplace_of(owner, "docker", "library", frontend=False, auto_update=True)
+        without_checks(place)
+        place.push()
+        repository = place.repository
+        repository.api.patch(repository.path, private=True)
+        with nothing_public(place, reader) as looked:
+            # By hand, before the server has noted the push. The workflow makes nothing: there is no secret yet.
+            commit = place.tag("v0.9.0")
+            said = place.command("create")
+            time.sleep(2)
+            assert looked and repository.release("v0.9.0")["draft"] and "public before" not in said
+            repository.api.delete(f"{repository.path}/releases/{repository.release('v0.9.0')['id']}")
+        wait_until(lambda: states(place, commit).get("draft") == "failure")
+
+        repository.secret("DEPLOY_TOKEN", place.token)
+        commit = place.tag("v1.0.0")
+        wait_until(lambda: "publish" in (now := states(place, commit)) and "running" not in now.values())
+        assert {name for name, state in states(place, commit).items() if state != "success"} == {"publish"}
+        nobody_sees(place, "v1.0.0")
+        # As docs/how-to/release.md says of older servers.
+        manual = (REPOSITORY / "docs/how-to/release.md").read_text(encoding="utf-8")
+        found = re.search(r"`scripts/uv.sh run scripts/release.py (publish) --tag TAG` at a desk", manual)
+        table = re.findall(
+            r"^\| .* \| `scripts/uv.sh run scripts/release.py (.*) --tag TAG` \|$",
+            (place.root / "docs/releasing.md").read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
+        assert found and set(table) == {"publish", "image --latest", "redeploy", "index", "announce"}
+        for words in (found[1], *table):
+            place.command(*words.split(), "--tag", "v1.0.0", **docker.environment)
+        check_older(place)
+        nobody_sees(place, "v1.0.0")
+        # Packages are as their owner is, as the same page says, and not as the repository is.
+        assert set(seen_of_packages(place)) == {200}
+        server.api.patch(f"admin/users/{owner.name}", source_id=0, login_name=owner.name, visibility="private")
+        assert set(seen_of_packages(place)) <= {401, 404}
+        assert place.digest("latest") == place.digest("v1.0.0") is not None
+
+        (place.project.source / "provider.py").write_text(PROVIDER)
+        token = reader.new_token("read:repository")
+        command: list[str | Path] = [place.root / "scripts/uv.sh", "run", "--quiet", "--extra", "app", "python"]
+        said = run([*command, "provider.py", token], cwd=place.project.source, env=place.project.environment).stdout
+        sums = repository.assets("v1.0.0")["SHA256SUMS"].decode()
+        assert said == f"v1.0.0 {' '.join(library_files('v1.0.0'))}\n{sums}\n"
+
+
+def seen_of_packages(place: Workplace) -> list[int]:
+    """Ask for the image and the index without a token, and give what the server answers."""
+    owner = place.repository.owner
+    with httpx2.Client(base_url=f"{owner.server.url}/", trust_env=False) as client:
+        token = client.get("v2/token?service=container_registry").json().get("token", "")
+        image = client.get(f"v2/{owner.name}/sample/manifests/v1.0.0", headers={"Authorization": f"Bearer {token}"})
+        return [image.status_code, client.get(f"api/packages/{owner.name}/pypi/simple/sample/").status_code]
+
+
+def check_older(place: Workplace) -> None:
+    check_release(place, "v1.0.0", library_files("v1.0.0"))
+    owner = place.repository.owner
+    assert owner.packages("pypi") == {("pypi", "sample", "1.0.0")}
+    assert {name for _, _, name in owner.packages("container")} >= {"v1.0.0", "1.0.0", "latest"}
+    assert place.digest("latest") == place.digest("1.0.0") == place.digest("v1.0.0")
+
+
+def states(place: Workplace, commit: str = "") -> dict[str, str]:
+    """Give how the jobs of a commit are that have begun."""
+    tasks = place.repository.api.get(f"{place.repository.path}/actions/tasks", limit=50)["workflow_runs"] or []
+    return {task["name"]: task["status"] for task in tasks if commit in {"", task["head_sha"]}}
 
 
 def wait_until(done: Callable[[], bool], seconds: float = 900) -> None:

@@ -204,9 +204,15 @@ def test_a_server_below_a_path(make_workplace: MakeWorkplaceOf, environment: Env
 
 
 def test_an_older_server(make_workplace: MakeWorkplaceOf, environment: Environment, long: None) -> None:
-    """1.23 has no list of runs, but one of the jobs that a runner took."""
+    """1.23 has no list of runs, but one of the jobs that a runner took. With secrets the last one pushes an image."""
     with serve("1.23") as server, run_jobs(server, environment):
-        one = make_workplace(server.owner(), SERVICE)
+        owner, hub = server.owner(), server.owner()
+        one = make_workplace(owner, SERVICE)
+        one.repository.secret("DEPLOY_TOKEN", owner.new_token("write:package"))
+        one.repository.variable("REGISTRY_IMAGE", f"{server.host}/{owner.name}/sample")
+        one.repository.secret("DOCKERHUB_USERNAME", hub.name)
+        one.repository.secret("DOCKERHUB_TOKEN", hub.new_token("write:package"))
+        one.repository.variable("DOCKERHUB_REGISTRY", server.host)
         one.repository.push(one.project.root)
         deadline = time.monotonic() + 600
         while True:
@@ -217,6 +223,9 @@ def test_an_older_server(make_workplace: MakeWorkplaceOf, environment: Environme
             assert time.monotonic() < deadline, states
             time.sleep(1)
         assert states == dict.fromkeys(("python", "tests", "scripts", "unstable"), "success")
+        for each in (owner, hub):
+            names = {(name, version) for _, name, version in each.packages() if not version.startswith("sha256:")}
+            assert names == {("sample", "unstable")}
 
 
 def test_the_template_itself(template: Path, owner: Owner, runner: None, long: None) -> None:
