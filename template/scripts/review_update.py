@@ -6,19 +6,21 @@
 
 Copier ends without a word where it removes a file in which you wrote (a target is switched off, a file has another name), replaces a
 file that is no text, or brings back what you deleted. So this looks at all that the project had of its own before the update: what git
-has in HEAD, without what the template wrote into it. After a commit: --since HEAD~1. The status is 1 where something is missing.
+has in HEAD, without what the template wrote into it. It also names modules of the template's that went and that code of yours imports.
+After a commit: --since HEAD~1. The status is 1 where something is missing.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import copier
 import yaml
@@ -49,7 +51,46 @@ def not_kept(tree: Path, since: str = "HEAD") -> list[str]:
             for name in sorted(wrote - had - {ANSWERS})
             if (tree / name).exists()
         ]
-    return lines
+    return lines + _still_imported(tree, {name for name in had if not (tree / name).exists()})
+
+
+def _still_imported(tree: Path, gone: set[str]) -> list[str]:
+    """Give a line for each module that went while Python code that is there imports it."""
+    modules = {module: name for name in gone if (module := _module(name))}
+    if not modules:
+        return []
+    users: dict[str, list[str]] = {}
+    for name in sorted(set(_git(tree, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"))):
+        path = tree / name
+        if name.endswith(".py") and path.is_file():
+            for module in modules.keys() & set(_imports(path, _module(name))):
+                users.setdefault(modules[module], []).append(name)
+    return [f"{name}: gone, and still imported by {', '.join(users[name])}" for name in sorted(users)]
+
+
+def _module(name: str) -> str:
+    """Say how a file is imported: src/app/page.py is app.page; nothing where it is no module of the project's."""
+    path = PurePosixPath(name)
+    if path.suffix != ".py" or "src" not in path.parts:
+        return ""
+    parts = path.with_suffix("").parts[path.parts.index("src") + 1 :]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imports(path: Path, module: str) -> Iterator[str]:
+    """Give the names of all modules that a file may mean in its imports."""
+    try:
+        parsed = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):  # with marks of a conflict, which other checks tell of
+        return
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    for node in ast.walk(parsed):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
 
 
 def _missing(name: str, template: bytes | None, before: bytes, now: bytes | None) -> str:

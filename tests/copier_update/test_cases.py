@@ -113,9 +113,13 @@ def test_a_target_switched_off(living: MakeLiving) -> None:
         "Not kept:\n"
         "  Dockerfile: gone, with 1 line of yours, such as `# mine`\n"
         "  scripts/icon.ico: gone, it was a file of yours\n"
+        "  src/sample/instance.py: gone, and still imported by src/sample/server.py, tests/test_server.py\n"
+        "  src/sample/update/__init__.py: gone, and still imported by src/sample/app.py\n"
+        "  src/sample/update/settings.py: gone, and still imported by src/sample/settings.py\n"
         "Take a file back with: git restore --source=HEAD FILE\n",
     )
-    git(project.root, "restore", "--source=HEAD", "Dockerfile", "src/sample/instance.py")
+    git(project.root, "restore", "--source=HEAD", "Dockerfile", "src/sample/instance.py", "src/sample/update")
+    assert "still imported" not in review(project)[1]
     project.check_settled()
     assert project.text("Dockerfile").endswith("# mine\n")
     assert project.path("src/sample/instance.py").exists()
@@ -211,7 +215,11 @@ def test_the_package_has_another_name(living: MakeLiving) -> None:
 
     project.update(package_name="another")
 
-    assert review(project) == (0, NOTHING)
+    status, said = review(project)
+    assert status == 1
+    assert [line.partition(":")[0].strip() for line in said.splitlines()[1:-1]] == [
+        f"src/sample/{name}" for name in ("instance.py", "update/__init__.py", "update/settings.py")
+    ]
     git(project.root, "restore", "src")
     shutil.rmtree(project.path("src/another"))
     git(project.root, "mv", "src/sample", "src/another")
