@@ -9,13 +9,11 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from pyte.screens import Char
 
+from scripts.terminal_picture import MICROPHONE, draw_line, draw_text, frame
 from tests.support.terminal import CLEAR_LINE, DOWN, ENTER, SPACE, Terminal
 
 REPOSITORY = Path(__file__).parents[1]
@@ -38,14 +36,7 @@ KEYS = {
 }
 DONE = "» ● Library"
 
-COLUMNS, COLUMN, LINE, MARGIN, BAR = 80, 8.4, 21, 20, 34
-BACKGROUND, FOREGROUND, EDGE = "#16181d", "#d8dee9", "#343a46"
-NAMED = {"default": FOREGROUND, "brown": "#e5c07b", "cyan": "#56b6c2", "green": "#98c379", "red": "#e06c75"}
-# Not every machine has a font with this sign.
-MICROPHONE = (
-    '<symbol id="ask" viewBox="0 0 16 16"><rect x="5.5" y="1" width="5" height="8.5" rx="2.5" fill="#7fb2c9"/>'
-    '<path d="M3 7.5a5 5 0 0 0 10 0M8 12.5V15M5 15h6" fill="none" stroke="#7fb2c9" stroke-width="1.4"/></symbol>'
-)
+COLUMNS = 80
 
 
 def ask() -> list[list[Char]]:
@@ -66,50 +57,10 @@ def ask() -> list[list[Char]]:
 
 def draw(lines: list[list[Char]]) -> str:
     """Give the lines as an SVG picture of a terminal."""
-    width, height = round(COLUMNS * COLUMN + 2 * MARGIN), BAR + (len(lines) + 1) * LINE + 2 * MARGIN
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-        ' role="img">',
-        "<title>The questions of gitea-py-template in a terminal</title>",
-        MICROPHONE,
-        f'<rect x=".5" y=".5" width="{width - 1}" height="{height - 1}" rx="9" fill="{BACKGROUND}" stroke="{EDGE}"/>',
-        *(f'<circle cx="{20 + 20 * n}" cy="20" r="6" fill="{EDGE}"/>' for n in range(3)),
-        '<g font-family="ui-monospace, \'DejaVu Sans Mono\', Menlo, Consolas, monospace" font-size="14"'
-        f' fill="{FOREGROUND}" style="white-space: pre">',
-        _text(0, 0, f"$ {COMMAND}", ""),
-    ]
+    content = [draw_text(0, 0, f"$ {COMMAND}")]
     for number, line in enumerate(lines, start=1):
-        parts += _draw_line(number, line)
-    return "\n".join([*parts, "</g>", "</svg>", ""])
-
-
-def _draw_line(number: int, line: list[Char]) -> Iterator[str]:
-    """Each run of one style is placed by itself and stretched to its columns: so it fits whatever the font is."""
-    column = 0
-    for style, run in groupby(line, key=_style):
-        characters = list(run)
-        text = "".join(character.data for character in characters)
-        if text.startswith("🎤"):
-            yield f'<use href="#ask" x="{MARGIN}" y="{_y(number) - 13}" width="16" height="16"/>'
-            text = text.replace("🎤", "  ", 1)
-        begin = len(text) - len(text.lstrip())
-        if text.strip():
-            yield _text(number, column + begin, text.strip(), style)
-        column += len(characters)
-
-
-def _style(character: Char) -> str:
-    colour = NAMED.get(character.fg) or f"#{character.fg}"
-    return (f' fill="{colour}"' if colour != FOREGROUND else "") + (' font-weight="bold"' if character.bold else "")
-
-
-def _text(line: int, column: int, text: str, style: str) -> str:
-    x, width = MARGIN + column * COLUMN, len(text) * COLUMN
-    return f'<text x="{x:.1f}" y="{_y(line)}" textLength="{width:.1f}"{style}>{escape(text)}</text>'
-
-
-def _y(line: int) -> int:
-    return BAR + MARGIN + line * LINE
+        content += draw_line(number, line)
+    return frame("The questions of gitea-py-template in a terminal", COLUMNS, len(lines) + 1, content, MICROPHONE)
 
 
 def main() -> int:

@@ -1,7 +1,6 @@
 """Is each command that the documentation names one that exists, with the options that it is given?
 
-What the tests run word for word is checked where it runs: the tutorials (test_tutorial.py, test_self_updating_app.py),
-docs/releasing.md of a project (tests/gitea/test_release.py), adopting (tests/adoption) and so on. This reads all of it.
+All of them are looked up here; RUN_BY says which tests run them besides.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.docs.markdown import REPOSITORY, documents, fences, without_fences
+from tests.docs.markdown import REPOSITORY, Fence, documents, fences, without_fences
 
 # Programs of others, which tests cannot ask for their options: those that are commands of a system, or are not here.
 OTHERS = {
@@ -39,6 +38,27 @@ BEGINS = re.compile(
     r"(?:[A-Z_]+=\S+ )*(?:sudo )?(?:make|uvx?|copier|ruff|scripts/\S+|\./\S+|[\w-]+\.sh|[\w-]+-scripts|adopt-project) "
 )
 OPTION = re.compile(r"--?[a-z][\w-]*")
+# Pages with commands in blocks: the tests that run those, or the same with other names. After it, what no test runs.
+RUN_BY = {
+    "README.md": ["tests/questions/test_trust.py", "tests/demo"],
+    "docs/how-to/add-dependencies.md": [
+        "tests/build/test_bundle_windows.py"
+    ],  # with other packages; not targets.py image
+    "docs/how-to/adopt-an-existing-project.md": ["tests/adoption/test_command.py", "tests/adoption/test_projects.py"],
+    "docs/how-to/build-bundles.md": ["tests/build/test_bundle_linux.py"],  # not the export of mirrors
+    "docs/how-to/build-for-windows.md": ["tests/build/test_bundle_windows.py"],  # not winget
+    "docs/how-to/choose-targets.md": ["tests/docs/test_docs.py"],
+    "docs/how-to/format.md": ["tests/project/test_projects.py"],
+    "docs/how-to/run-as-a-service.md": ["tests/build/test_linux_service.py"],  # not loginctl
+    "docs/how-to/sign-installers.md": ["tests/scripts/test_windows_installer.py"],  # not the base64 of a person's own
+    "docs/how-to/update-a-project.md": ["tests/copier_update/test_cases.py", "tests/copier_update/test_green.py"],
+    "docs/how-to/update-installed-apps.md": ["tests/updating/conftest.py", "tests/docs/test_self_updating_app.py"],
+    "docs/reference/hooks.md": ["tests/hooks/test_gitea_workflows.py"],
+    "docs/tutorial/first-project.md": ["tests/docs/test_tutorial.py"],
+    "docs/tutorial/self-updating-app.md": ["tests/docs/test_self_updating_app.py"],  # not docker run of the runner
+    "README.md of a project": ["tests/project/test_projects.py", "tests/build/test_image.py"],
+    "docs/releasing.md of a project": ["tests/gitea/test_release.py"],
+}
 
 
 @dataclass
@@ -84,8 +104,7 @@ def simple_commands(code: str) -> Iterator[list[str]]:
 def commands(text: str) -> Iterator[list[str]]:
     """Give the commands of all blocks of shell, and those in the text that begin with a program that is known here."""
     for fence in fences(text):
-        is_shell = fence.language in SHELL or (not fence.language and BEGINS.match(fence.code.replace("\n", " ")))
-        if is_shell and "() {" not in fence.code:
+        if is_shell(fence) and "() {" not in fence.code:
             yield from simple_commands(PROMPT.sub("", fence.code).replace("\\\n", " "))
     for span in re.findall(r"`([^`\n]+)`", without_fences(text)):
         if BEGINS.match(span) and "…" not in span:
@@ -189,6 +208,17 @@ def problem_of_script(program: str, words: list[str], roots: list[Path]) -> str 
 
 def say(what: str, names: list[str]) -> str | None:
     return f"no {what} {', '.join(names)}" if names else None
+
+
+def is_shell(fence: Fence) -> bool:
+    return fence.language in SHELL or (not fence.language and bool(BEGINS.match(fence.code.replace("\n", " "))))
+
+
+def test_it_is_said_which_tests_run_the_blocks(texts: list[Text]) -> None:
+    pages = {text.name for text in texts if any(is_shell(fence) for fence in fences(text.content))}
+    assert pages <= RUN_BY.keys()
+    missing = [name for names in RUN_BY.values() for name in names if not (REPOSITORY / name).exists()]
+    assert missing == []
 
 
 def test_commands_and_their_options_exist(texts: list[Text]) -> None:
