@@ -76,6 +76,8 @@ def run(options: argparse.Namespace) -> None:
             ask=not options.defaults,
             ref=options.vcs_ref or version,
         )
+        if unknown := [name for name in data if name not in copy.questions]:
+            raise AdoptionError(f"-d {unknown[0]}: there is no such question; there are {', '.join(copy.questions)}.")
         found = existing.read(root, copy.answers["source_dir"])
         plan = make_plan(copy, root)
         changed = {ANSWERS: with_own_files((copy.folder / ANSWERS).read_text(encoding="utf-8"), plan.own_files(copy))}

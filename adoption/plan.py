@@ -19,6 +19,13 @@ from copier.errors import CopierError
 from adoption import AdoptionError
 
 ANSWERS = ".copier-answers.yml"
+# What Copier says of an answer, and what to do about it.
+HINTS = {
+    r"(?i)question|invalid choice": "(say it with -d NAME=VALUE)",
+    r"Not a YAML list": "(a list looks like [docker, library])",
+    r"Local template must be a directory": "(give its address, or the folder of a clone)",
+    r"Unknown revision": "(--vcs-ref takes a tag, a branch or a commit of the template)",
+}
 # What stands for a file of the template under another name.
 INSTEAD = {
     "LICENSE": ("license*", "licence*", "copying*"),
@@ -36,6 +43,7 @@ class Copy:
     folder: Path
     answers: dict[str, Any]
     once: tuple[str, ...]  # what an update leaves alone where it exists
+    questions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -77,9 +85,9 @@ def fresh_copy(
                 vcs_ref=ref,
             )
     except (CopierError, ValueError, TypeError) as error:
-        raise AdoptionError(
-            f"{_last_line(error)} (say it with -d NAME=VALUE)" if isinstance(error, ValueError) else _last_line(error)
-        ) from None
+        said = _last_line(error)
+        hints = [hint for pattern, hint in HINTS.items() if re.search(pattern, said)]
+        raise AdoptionError(" ".join([said, *hints])) from None
     except Exception as error:  # what git says goes through plumbum, whose errors Copier hands on
         if type(error).__module__.partition(".")[0] != "plumbum":
             raise
@@ -87,7 +95,12 @@ def fresh_copy(
     path = folder / ANSWERS
     if not path.exists():
         raise AdoptionError(f"{template} is no template that can be updated: it writes no {ANSWERS}.")
-    return Copy(folder, yaml.safe_load(path.read_text(encoding="utf-8")), tuple(worker.template.skip_if_exists))
+    asked = worker.template.questions_data.items()
+    questions = tuple(name for name, question in asked if question.get("when") is not False)
+    if not questions:  # what a template has made, for example
+        raise AdoptionError(f"{template} is no template: it has no questions.")
+    answers = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return Copy(folder, answers, tuple(worker.template.skip_if_exists), questions)
 
 
 def make_plan(copy: Copy, root: Path) -> Plan:
