@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import socket
+import sys
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -61,12 +63,20 @@ class Releases:
         self.files.clear()
 
     @contextmanager
-    def serve(self, host: str = "127.0.0.1") -> Iterator[None]:
-        releases = self
+    def serve(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[None]:
+        releases, connected = self, set[socket.socket]()
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True  # a short answer would wait for the one before
+
+            def setup(self) -> None:
+                super().setup()
+                connected.add(self.connection)
+
+            def finish(self) -> None:
+                connected.discard(self.connection)
+                super().finish()
 
             def do_GET(self) -> None:
                 releases.requests.append((self.path, str(self.headers)))
@@ -80,9 +90,18 @@ class Releases:
             daemon_threads = True
             block_on_close = False  # an answer may have no end
 
-        with Server((host, 0), Handler) as server, served(server):
+            def handle_error(self, request: object, client_address: object) -> None:
+                if not isinstance(sys.exception(), ConnectionError):  # who asked was killed
+                    super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+        with Server((host, port), Handler) as server, served(server):
             self.url = f"http://{host}:{server.server_port}"
-            yield
+            try:
+                yield
+            finally:
+                for connection in list(connected):  # nobody is to be answered any more
+                    with suppress(OSError):
+                        connection.shutdown(socket.SHUT_RDWR)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         path = handler.path.partition("?")[0]

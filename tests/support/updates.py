@@ -6,8 +6,10 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
+import stat
 import subprocess
 import tarfile
 import time
@@ -153,6 +155,7 @@ class Installed:
         self.port = free_port()
         self.prefix = slug.upper().replace("-", "_")
         self.recorder: list[str] = []  # words before the launcher: a program that watches it
+        self._hashed: dict[tuple[int, ...], str] = {}
 
     @classmethod
     def unpack(cls, archive: Path, root: Path) -> Installed:
@@ -175,10 +178,18 @@ class Installed:
         """Give what each file of a version holds."""
         folder = self.root / "versions" / version
         return {
-            path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            path.relative_to(folder).as_posix(): self._digest(path)
             for path in folder.rglob("*")
             if path.is_file() and not path.is_symlink()
         }
+
+    def _digest(self, path: Path) -> str:
+        """Read a file once, by whatever names it comes: who writes to it changes its time."""
+        status = path.stat()
+        key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        if key not in self._hashed:
+            self._hashed[key] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return self._hashed[key]
 
     @contextmanager
     def run(self, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -276,6 +287,12 @@ class Installed:
         self.ask("/system/update/check", {})
         return self.until(lambda status: status["state"] not in {"checking"} and status["checked_at"])
 
+    def begin_check(self) -> None:
+        """Look for releases: the button may be pressed once a minute, and another channel is looked at each time."""
+        settings = self.ask("/system/update/settings")
+        settings |= {"enabled": False, "include_prerelease": not settings["include_prerelease"]}
+        self.ask("/system/update/settings", settings, "PUT")
+
     def include_prereleases(self) -> None:
         """Change the channel, which is looked at at once."""
         settings = self.ask("/system/update/settings")
@@ -285,6 +302,13 @@ class Installed:
     def log(self) -> str:
         path = self.root / "logs" / f"{self.slug}.log"
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def warnings(self, start: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """Give the lines of the log that people should see, from a byte on, and the byte to go on from."""
+        lines = self.log().encode()[start:].splitlines(keepends=True)
+        lines = [line for line in lines if line.endswith(b"\n")]
+        entries = [json.loads(line) for line in lines]
+        return [each for each in entries if each["level"] not in {"debug", "info"}], start + sum(map(len, lines))
 
 
 def changed(one: dict[str, str], other: dict[str, str]) -> set[str]:
@@ -298,15 +322,35 @@ def changed(one: dict[str, str], other: dict[str, str]) -> set[str]:
     }
 
 
+def tree(folder: Path) -> dict[str, str]:
+    """Give what is in a folder, with all that changes when somebody writes; not what an installed app itself writes."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = f"/{path.relative_to(folder).as_posix()}"
+        status = path.lstat()
+        link = path.readlink() if path.is_symlink() else ""
+        # A file that was shared for a moment has another ctime, and nothing else.
+        times = (status.st_ino, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else ()
+        if not re.search(r"/(data/update\.sqlite.*|logs/.*|versions/\.lock)$", name):
+            found[name] = f"{status.st_mode:o} {times} {link}"
+    return found
+
+
+def unfinished(app: Installed) -> set[str]:
+    """Name what only an update that is under way has."""
+    hidden = {path.name for path in (*app.root.glob(".*"), *app.root.glob("versions/.*"))}
+    return {*hidden, *(name for name in ("trial",) if (app.root / name).exists())} - {".lock"}
+
+
 def session(leader: int) -> list[int]:
     """List the processes of a session that have not ended, the oldest first."""
     found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for file in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
+            fields = file.read_text(encoding="utf-8").rpartition(")")[2].split()
             if int(fields[3]) == leader and fields[0] != "Z":
-                found.append(int(stat.parent.name))
+                found.append(int(file.parent.name))
     return sorted(found)
 
 
-__all__ = ["BAD", "TRIAL_SECONDS", "Installed", "Platform", "Source", "changed", "session"]
+__all__ = ["BAD", "TRIAL_SECONDS", "Installed", "Platform", "Source", "changed", "session", "tree", "unfinished"]

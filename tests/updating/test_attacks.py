@@ -11,7 +11,6 @@ import gzip
 import itertools
 import json
 import re
-import stat
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +27,7 @@ import pytest
 from tests.conftest import Render
 from tests.support.releases import MANIFEST, SIGNATURE, Answer, Content, Key, Releases, describe, signed
 from tests.support.tools import sha256
-from tests.support.updates import Installed
+from tests.support.updates import Installed, tree
 from tests.updating.bundles import VERSION, Bundle, Member, build, member, write_tar
 
 pytestmark = pytest.mark.slow
@@ -97,14 +96,8 @@ class Attack:
         return self.home.path(f"v{self.version}", name)
 
     def check(self) -> dict[str, Any]:
-        """Look for releases: the button may be pressed once a minute, and another channel is looked at each time."""
-        self.begin_check()
+        self.app.begin_check()
         return self.app.until(lambda status: status["state"] != "checking")
-
-    def begin_check(self) -> None:
-        settings = self.app.ask("/system/update/settings")
-        settings |= {"enabled": False, "include_prerelease": not settings["include_prerelease"]}
-        self.app.ask("/system/update/settings", settings, "PUT")
 
     def apply(self) -> dict[str, Any]:
         self.app.ask("/system/update/apply", {"version": self.version, "when": "now"})
@@ -129,16 +122,7 @@ class Attack:
 
     def tree(self) -> dict[str, str]:
         """Give what is in the folder, with all that changes when somebody writes; not what the app itself writes."""
-        found = {}
-        for path in sorted(self.folder.rglob("*")):
-            name = path.relative_to(self.folder).as_posix()
-            status = path.lstat()
-            link = path.readlink() if path.is_symlink() else ""
-            # A file that was shared for a moment has another ctime, and nothing else.
-            times = (status.st_ino, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else ()
-            if not re.search(r"/(data/update\.sqlite.*|logs/.*|versions/\.lock)$", name):
-                found[name] = f"{status.st_mode:o} {times} {link}"
-        return found
+        return tree(self.folder)
 
     def changes(self) -> set[str]:
         now = self.tree()
@@ -146,11 +130,8 @@ class Attack:
 
     def warnings(self) -> list[dict[str, Any]]:
         """Give the lines that people should see, of those since the last time."""
-        lines = self.app.log().encode()[self.told :].splitlines(keepends=True)
-        lines = [line for line in lines if line.endswith(b"\n")]
-        self.told += sum(map(len, lines))
-        entries = [json.loads(line) for line in lines]
-        return [entry for entry in entries if entry["level"] not in {"debug", "info"}]
+        found, self.told = self.app.warnings(self.told)
+        return found
 
     def settle(self) -> None:
         """Begin anew after whatever came before."""
@@ -592,7 +573,7 @@ def test_a_server_that_takes_its_time_is_left(bundle: Bundle, tmp_path: Path) ->
             attack.settle()
             SLOW[name][0](attack)
             is_file = name.startswith(("a file", "half"))
-            attack.begin_check()
+            attack.app.begin_check()
             if is_file:
                 attack.app.until(lambda status: status["state"] == "update_available")
                 attack.app.ask("/system/update/apply", {"version": attack.version, "when": "now"})
