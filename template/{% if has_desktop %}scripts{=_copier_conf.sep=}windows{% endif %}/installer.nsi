@@ -643,8 +643,8 @@ Function IsOld
   StrCpy $R9 0
   ${If} ${FileExists} "$R8\app\src\${PACKAGE}\*.*"
   ${OrIf} ${FileExists} "$R8\app\${PACKAGE}\*.*"
-    ${If} ${FileExists} "$R8\python\*.*"
-    ${OrIf} ${FileExists} "$R8\.python.old\*.*" ; it was being removed
+    ${If} ${FileExists} "$R8\python\python.exe"
+    ${OrIf} ${FileExists} "$R8\.python.old\python.exe" ; it was being removed
       StrCpy $R9 1
     ${EndIf}
   ${EndIf}
@@ -784,8 +784,11 @@ Function RemoveOld
       ${If} $R1 != "${SLUG}"
         Call ReadFolder
         ${If} $R8 == $INSTDIR
+          ClearErrors
           DeleteRegKey HKCU "${PROGRAMS_KEY}\$R1"
-          StrCpy $R0 0
+          ${IfNot} ${Errors}
+            IntOp $R0 $R0 - 1 ; the next one has this number now
+          ${EndIf}
         ${EndIf}
       ${EndIf}
     ${Loop}

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 from random import Random
 
@@ -230,21 +227,13 @@ def kill_setup(windows: Windows, builds: Path, version: str, root: PureWindowsPa
     """Run the installer and kill it; tell whether it was still at work then."""
     name = f"tiny-v{version}-setup.exe"
     shutil.copy(builds / name, windows.files)
+    windows.run("cmd", "/c", "ver")  # not a Windows that is just starting is to be killed
     launcher = windows.start(f"C:\\{name}", "/S", "/NOSTART", f"/D={root}")
     begun = time.monotonic()
     while not kill.is_due(windows.path(root), begun) and launcher.poll() is None:
         assert time.monotonic() < begun + 60, f"{kill} was never to be seen"
-    end_setup(launcher)
-    code = launcher.wait(30)
-    windows.settle()
-    return code != 0
-
-
-def end_setup(launcher: subprocess.Popen[bytes]) -> None:
-    """Kill the installer that was started so, unless it has ended."""
-    with suppress(ValueError, ProcessLookupError, FileNotFoundError):
-        children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text(encoding="ascii")
-        os.kill(int(children), signal.SIGKILL)
+    windows.kill_programs()
+    return launcher.wait(30) != 0
 
 
 def starts(app: App) -> str:
@@ -317,6 +306,9 @@ def test_the_default_app(windows: Windows, render: Render, tmp_path: Path) -> No
     git(project, "commit", "-q", "-m", "App")
     for version in ("1.2.3", "1.3.0rc1"):
         run([project / "scripts/build-dist-windows.sh", "--version", version], cwd=project, env=environment)
+        # One as it is packed for users is enough.
+        (tmp_path / "nsisconf.nsh").write_text(windows_app.FAST_SETUP, encoding="ascii")
+        environment["NSISCONFDIR"] = str(tmp_path)
         shutil.copy(project / f"dist/sample-v{version}-setup.exe", windows.files)
 
     with socket.socket() as probe:

@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from tests.build.test_installer import Kill, end_setup, starts
+from tests.build.test_installer import Kill, starts
 from tests.conftest import Render
 from tests.docs.markdown import REPOSITORY, fences
 from tests.support import old_layout
@@ -22,6 +22,7 @@ from tests.support.old_layout import DATA, PROGRAMS, SHORTCUTS, data_of
 from tests.support.tools import made_once, run
 from tests.support.updates import Installed
 from tests.support.windows_app import KEY, NAME, App, content, is_built, shortcuts
+from tests.support.windows_app import SHORTCUTS as NEW_SHORTCUTS
 from tests.support.windows_desktop import desktop
 from tests.support.wine import Windows, wait_until
 from tests.updating.bundles import build
@@ -97,6 +98,8 @@ def see_new(app: App, builds: Path) -> None:
     assert not any(app.windows.path(path).exists() for path in SHORTCUTS)
     assert not app.windows.path(SHORTCUTS[0].parent).exists()
     assert shortcuts(app.windows) == {"start menu", "autostart"}, "as the old one had them"
+    launcher = str(app.root / "start-hidden.vbs").encode("utf-16-le")
+    assert all(launcher in app.windows.path(NEW_SHORTCUTS[name]).read_bytes() for name in ("start menu", "autostart"))
 
 
 def test_its_own_updater_takes_the_new_setup(old: Old, builds: Path) -> None:
@@ -175,9 +178,8 @@ def test_killed_at_any_point_one_of_both_starts(windows: Windows, old_setup: Pat
         begun = time.monotonic()
         while not kill.is_due(old.folder, begun) and setup.poll() is None:
             assert time.monotonic() < begun + 60, f"{kill} was never to be seen"
-        end_setup(setup)
+        windows.kill_programs()
         killed += setup.wait(30) != 0
-        windows.settle()
         assert data_of(old.folder) == DATA, kill
         if (old.folder / "current").exists():
             assert starts(old.app) == "1.0", kill

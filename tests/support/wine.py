@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from uuid import uuid4
@@ -33,6 +34,9 @@ ENVIRONMENT = {
     "WINEDEBUG": "-all",
     "WINEDLLOVERRIDES": "mscoree,mshtml=",  # neither .NET nor a browser, which it would ask to download
 }
+# Processes that make a Windows: `cat` keeps its namespaces.
+SYSTEM = {"cat", "wineserver64", "services.exe", "winedevice.exe", "plugplay.exe", "svchost.exe", "explorer.exe"}
+SYSTEM |= {"rpcss.exe"}
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,24 @@ class Windows:
         """Let nobody in there write into a folder, not even root."""
         self.mount("--bind", str(folder).removeprefix(f"/proc/{self.init}/root"), at=folder)
         self.mount("-o", "remount,bind,ro", at=folder)
+
+    def kill_programs(self) -> None:
+        """Kill all programs in there but those that make it a Windows, and wait until they are gone."""
+        space = Path(f"/proc/{self.init}/ns/pid").readlink()
+        while True:
+            found = []
+            for process in Path("/proc").glob("[0-9]*"):
+                with suppress(OSError):  # has just ended
+                    state = (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+                    name = (process / "comm").read_text(encoding="utf-8").strip()
+                    if (process / "ns/pid").readlink() == space and state != "Z" and name not in SYSTEM:
+                        found.append(int(process.name))
+            if not found:
+                return
+            for pid in found:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
 
     def settle(self, timeout: float = 30) -> None:
         """Wait until all Windows programs have ended."""
