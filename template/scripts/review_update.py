@@ -22,9 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-import copier
 import yaml
-from copier.errors import CopierError
 
 ROOT = Path(__file__).parents[1]
 ANSWERS = ".copier-answers.yml"
@@ -116,10 +114,14 @@ def _rendered(before: Path, folder: Path) -> Path:
         answers = {name: value for name, value in content.items() if not name.startswith("_")}
     except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         raise ReviewError(f"{ANSWERS} did not say where the template is.") from None
-    try:
-        copier.run_copy(source, folder, data=answers, defaults=True, quiet=True, vcs_ref=version)
-    except (CopierError, ValueError, OSError) as error:
-        raise ReviewError(f"{version} of the template cannot be had: {' '.join(str(error).split())[:300]}") from None
+    data = folder.with_name("answers.yml")
+    data.write_text(yaml.safe_dump(answers), encoding="utf-8")
+    # As a process of its own: git then has the environment as it is now, with a token for the template where there is one.
+    command = [sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", "--vcs-ref", version]
+    command += ["--data-file", str(data), source, str(folder)]
+    result = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)  # noqa: S603
+    if result.returncode != 0:
+        raise ReviewError(f"{version} of the template cannot be had: {' '.join(result.stderr.split())[-300:]}")
     return folder
 
 

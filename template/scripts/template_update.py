@@ -11,10 +11,13 @@ has nothing new it says so. It leaves the work tree alone.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -22,7 +25,7 @@ import yaml
 from packaging.version import InvalidVersion, Version
 from releasing import ReleaseError, fail, one_line, say
 from releasing.forge import connect, reason
-from releasing.prepare import git, may_push, own_tree
+from releasing.prepare import git, git_environment, may_push, own_tree
 from releasing.project import find_pyproject, run, settings
 from review_update import ReviewError, not_kept
 from version import ROOT
@@ -45,6 +48,18 @@ def answers(tree: Path) -> dict[str, str]:
 def copier(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "copier", *arguments]
     return subprocess.run(command, cwd=tree, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)  # noqa: S603
+
+
+@contextmanager
+def with_token() -> Iterator[None]:
+    """Let copier's own calls of git have DEPLOY_TOKEN, for a template that not everybody may read."""
+    before = dict(os.environ)
+    os.environ.update(git_environment())
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def update(tree: Path) -> str:
@@ -127,15 +142,14 @@ def propose(*, dry_run: bool) -> None:
     git("fetch", "--quiet", "origin", f"+refs/heads/{branch}:refs/remotes/origin/{branch}")
     with own_tree(f"origin/{branch}") as tree:
         old = answers(tree)["version"]
-        new = update(tree)
-        if not new:
-            say(f"The template has nothing newer than {old}.")
-            return
+        with with_token():
+            new = update(tree)
+            if not new:
+                say(f"The template has nothing newer than {old}.")
+                return
+            unsettled = conflicts(tree)
+            body = describe(tree, old, unsettled, not_kept(tree), lock(tree))
         head = f"template-update-{re.sub(r'[^0-9A-Za-z.-]', '-', new)}"
-        unsettled = conflicts(tree)
-        lost = not_kept(tree)
-        left = lock(tree)
-        body = describe(tree, old, unsettled, lost, left)
         if dry_run:
             say(f"would open a pull request from {head}:\n{body}")
             return

@@ -310,9 +310,9 @@ class Repository:
         chosen = (entry for entry in entries if workflow in {None, entry["path"].partition("@")[0]})
         return [Run(self, entry["id"]) for entry in chosen]
 
-    def run(self, **wanted: str) -> Run:
+    def run(self, within: float = 20, **wanted: str) -> Run:
         """Give the newest such run, and wait for it to be there."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + within
         while not (found := self.runs(**wanted)):
             assert time.monotonic() < deadline, f"no run of {self.full_name} with {wanted}"
             time.sleep(POLL)
