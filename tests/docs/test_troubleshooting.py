@@ -16,7 +16,14 @@ PAGES = [
     REPOSITORY / "docs/how-to" / name for name in ("troubleshooting.md", "build-bundles.md", "build-for-windows.md")
 ]
 SOURCES = ("template", "includes", "adoption", "hooks", "copier.yml")  # of what people are shown
-OTHERS = {"Copier", "Gitea", "ruff", "upload-artifact", "uv"}  # whose messages are quoted, with their name behind them
+OTHERS = {
+    "Copier",
+    "Gitea",
+    "makensis",
+    "ruff",
+    "upload-artifact",
+    "uv",
+}  # whose messages are quoted, with their name behind them
 QUOTED = re.compile(r"(`+)(.+?)\1(?: \(([\w-]+)\))?")
 WHOLE = 700  # characters of source in which one message has room
 
