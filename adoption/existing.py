@@ -17,14 +17,16 @@ from packaging.requirements import InvalidRequirement, Requirement
 from adoption import AdoptionError
 
 # Folders that hold Python and are not what the project is about.
-ASIDE = frozenset(
+NOT_CODE = frozenset(
     {
         *("bench", "benchmarks", "build", "ci", "data", "deploy", "dist", "doc", "docs", "env", "example", "examples"),
         *("frontend", "migrations", "node_modules", "notebooks", "requirements", "scripts", "site", "src", "test"),
         *("testing", "tests", "tools", "venv", "web"),
     }
 )
-MODULES_ASIDE = frozenset({"setup", "conftest", "noxfile", "tasks", "fabfile", "manage", "versioneer", "wsgi", "asgi"})
+NOT_CODE_MODULES = frozenset(
+    {"setup", "conftest", "noxfile", "tasks", "fabfile", "manage", "versioneer", "wsgi", "asgi"}
+)
 REQUIREMENTS = "requirements.txt"
 LICENSES = {
     "MIT": r"\bMIT\b|Permission is hereby granted, free of charge",
@@ -53,8 +55,8 @@ class Existing:
     def packages(self) -> list[Path]:
         """Where the code is: packages below src/, else beside it, else single modules."""
         below = [path for path in _folders(self.source / "src") if any(path.glob("*.py"))]
-        beside = [path for path in _folders(self.source) if any(path.glob("*.py")) and path.name not in ASIDE]
-        single = [path for path in sorted(self.source.glob("*.py")) if path.stem not in MODULES_ASIDE]
+        beside = [path for path in _folders(self.source) if any(path.glob("*.py")) and path.name not in NOT_CODE]
+        single = [path for path in sorted(self.source.glob("*.py")) if path.stem not in NOT_CODE_MODULES]
         return below or beside or [path for path in single if path.stem.isidentifier()]
 
     @property
@@ -81,7 +83,7 @@ def find_source(root: Path) -> Path:
     if _is_packaged(root) or (root / REQUIREMENTS).exists():
         return root
     below = [path for path in _folders(root) if _is_packaged(path)]
-    below = below or [path for path in _folders(root) if (path / REQUIREMENTS).exists() and path.name not in ASIDE]
+    below = below or [path for path in _folders(root) if (path / REQUIREMENTS).exists() and path.name not in NOT_CODE]
     if len(below) > 1:
         names = " and ".join(path.name for path in below)
         raise AdoptionError(

@@ -16,7 +16,7 @@ import yaml
 
 from tests.answers import AWKWARD, TARGETS, Answers
 from tests.conftest import Render
-from tests.support.projects import Project, newcomer
+from tests.support.projects import Project, mypy_cache, newcomer
 from tests.support.tools import run
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,7 @@ def workplace(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize(("kind", "name"), list(zip(PROJECTS, NAMES, strict=True)))
 def test_from_setup_to_the_first_commit(
-    kind: str, name: str, render: Render, workplace: Path, subtests: pytest.Subtests
+    kind: str, name: str, render: Render, session_folder: Path, workplace: Path, subtests: pytest.Subtests
 ) -> None:
     answers = {"project_name": "Sample"} | PROJECTS[kind] | AWKWARD[name]
     has_web = bool({"docker", "desktop"} & set(answers["targets"]))
@@ -60,7 +60,7 @@ def test_from_setup_to_the_first_commit(
     root = workplace / "project"
     shutil.copytree(render(answers), root, symlinks=True)
     rendered = {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir() or path.is_symlink()}
-    project = Project(root, newcomer(workplace))
+    project = Project(root, newcomer(workplace) | mypy_cache(session_folder))
     in_source = project.source.relative_to(root)
     locks = {str(in_source / "uv.lock"), *(["frontend/package-lock.json"] if has_frontend else [])}
 
