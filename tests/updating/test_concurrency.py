@@ -123,6 +123,7 @@ def test_two_apps_in_one_place_do_not_meet(bundle: Bundle, render: Render, folde
     assert all(names == next(iter(versions.values())) for names in versions.values())
 
 
+@pytest.mark.usefixtures("long")
 def test_an_update_while_a_backup_is_made(home: Supplied, folder: Path) -> None:
     """Pack the whole folder again and again: the update succeeds, and each backup can be put back."""
     app = home.app
