@@ -181,4 +181,4 @@ def test_a_service_updates_itself_and_goes_back(source: Source, installed: Insta
         assert service.show("MainPID", "NRestarts", "ActiveState") == [main, "0", "active"]
         debian.restart()
         service.wait("1.1.0")
-        assert service.outcome("1.3.9") == ("rolled_back", "1.1.0")
+        assert service.outcome("1.3.10") == ("rolled_back", "1.1.0")
