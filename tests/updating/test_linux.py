@@ -168,6 +168,7 @@ def test_a_service_updates_itself_and_goes_back(source: Source, installed: Insta
             source.withdraw("1.3.9")
         source.publish("1.3.10", lambda source: source.change("__main__.py", "\n", f"\n{BAD['hang']}\n"))
         try:
+            service.begin_check()  # within a minute after the last one
             apply(service, "1.3.10")
             service.wait_for_current("1.3.10")
             service.wait_for_end()
