@@ -257,6 +257,13 @@ class Installed:
             time.sleep(0.002)
         return time.monotonic() - start
 
+    def wait_for_end(self, seconds: float = 40) -> None:
+        """Wait until nothing answers any more."""
+        end = time.monotonic() + seconds
+        while version := self.version():
+            assert time.monotonic() < end, f"{version} goes on:\n{self.log()}"
+            time.sleep(0.02)
+
     def settle(self, seconds: float = TRIAL_SECONDS + 20) -> str:
         """Wait until any version answers and is not on trial; gives it."""
         start = time.monotonic()

@@ -166,8 +166,20 @@ def test_a_service_updates_itself_and_goes_back(source: Source, installed: Insta
             assert service.check()["release"] is None, "it is offered again"
         finally:
             source.withdraw("1.3.9")
+        source.publish("1.3.10", lambda source: source.change("__main__.py", "\n", f"\n{BAD['hang']}\n"))
+        try:
+            service.begin_check()  # within a minute after the last one
+            apply(service, "1.3.10")
+            service.wait_for_current("1.3.10")
+            service.wait_for_end()
+            start = time.monotonic()
+            service.wait("1.1.0")  # with the seconds that users have, not those of tests
+            assert time.monotonic() - start <= BACK_SECONDS
+            assert service.outcome("1.3.10") == ("rolled_back", "1.1.0")
+        finally:
+            source.withdraw("1.3.10")
         # systemd has seen none of that: no restart was its own, and it may start the app as often as before.
         assert service.show("MainPID", "NRestarts", "ActiveState") == [main, "0", "active"]
         debian.restart()
         service.wait("1.1.0")
-        assert service.outcome("1.3.9") == ("rolled_back", "1.1.0")
+        assert service.outcome("1.3.10") == ("rolled_back", "1.1.0")

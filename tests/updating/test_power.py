@@ -51,11 +51,18 @@ def crash(members: list[Member]) -> None:
             members[number] = member(entry.name, content=content, mode=entry.mode)
 
 
-@pytest.mark.parametrize("way", ["only the app", "a way back", "whole"])
-def test_a_power_cut_leaves_a_whole_version(way: str, home: Supplied, request: pytest.FixtureRequest) -> None:
+def test_a_power_cut_leaves_a_whole_version(home: Supplied, pytestconfig: pytest.Config) -> None:
+    cut_the_power(home, "only the app", whole_series=pytestconfig.getoption("series") == "all")
+
+
+@pytest.mark.usefixtures("long")
+@pytest.mark.parametrize("way", ["a way back", "whole"])
+def test_a_power_cut_on_other_ways_leaves_a_whole_version(way: str, home: Supplied) -> None:
+    cut_the_power(home, way, whole_series=True)
+
+
+def cut_the_power(home: Supplied, way: str, *, whole_series: bool) -> None:
     """Record an update, and what a power cut would leave after each of its operations on files: that starts."""
-    if way == "whole":
-        request.getfixturevalue("long")
     app, trace = home.app, home.scratch.with_name("trace")
     home.release(NEXT, "another" if way == "whole" else "", crash if way == "a way back" else None)
     with home.start():
@@ -79,7 +86,7 @@ def test_a_power_cut_leaves_a_whole_version(way: str, home: Supplied, request: p
     else:
         assert synced.text("current") == f"{NEXT}\n"
         assert synced.text("trial") is None, "it would be gone back from, though it has proved itself"
-    started = left if request.config.getoption("series") == "all" else left[:: max(len(left) // SAMPLE, 1)]
+    started = left if whole_series else left[:: max(len(left) // SAMPLE, 1)]
     app_root = app.root
     for number, state in enumerate(started):
         app.root = app_root.with_name(f"cut {number}")
