@@ -21,6 +21,7 @@ if [[ ${#wanted[@]} -gt 0 ]]; then
 fi
 
 # What was fetched stays for the next run where the runner keeps its tool cache; where it keeps none, nothing is lost.
-if [[ -n ${GITHUB_ENV-} && -n ${RUNNER_TOOL_CACHE-} && -z ${XDG_CACHE_HOME-} ]] && mkdir -p "$RUNNER_TOOL_CACHE/cache" 2>/dev/null; then
+if [[ -n ${GITHUB_ENV-} && -n ${RUNNER_TOOL_CACHE-} && -z ${XDG_CACHE_HOME-} ]] && mkdir -p "$RUNNER_TOOL_CACHE/cache" 2>/dev/null \
+  && [[ -w $RUNNER_TOOL_CACHE/cache ]]; then
   echo "XDG_CACHE_HOME=$RUNNER_TOOL_CACHE/cache" >>"$GITHUB_ENV"
 fi

@@ -17,7 +17,7 @@ import pytest
 from filelock import FileLock
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from tests.answers import Answers, all_combinations, pairwise, sampled_combinations, subsets
+from tests.answers import Answers, all_combinations, answers_id, pairwise, sampled_combinations, subsets
 from tests.support.rendering import compiled_once
 from tests.support.tools import MissingError
 
@@ -92,13 +92,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         whole = metafunc.config.getoption("--series") == "all"
         sets: Iterable[Answers]
         sets = all_combinations() if whole else [*subsets(), *pairwise(), *sampled_combinations()]
-        metafunc.parametrize("combination", list(sets), ids=lambda answers: _short_id(answers))
-
-
-def _short_id(answers: Answers) -> str:
-    letters = "".join(target[0] if target != "desktop" else "w" for target in answers["targets"])
-    others = [str(value)[:6] for name, value in answers.items() if name not in {"targets", "project_name"}]
-    return "-".join([letters, *others])
+        metafunc.parametrize("combination", list(sets), ids=answers_id)
 
 
 @pytest.hookimpl(wrapper=True)

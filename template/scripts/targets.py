@@ -18,13 +18,23 @@ class TargetError(Exception):
     """The table cannot be read; the message says what would be right."""
 
 
-def find_tables(pyproject: Path) -> dict[str, Any]:
-    """Read the table of targets, whatever the project is called."""
+def read_pyproject(pyproject: Path) -> tuple[str, dict[str, Any]]:
+    """Read what the project is called, and all that stands beside it."""
     try:
         content = tomllib.loads(pyproject.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise TargetError(f"{pyproject}: {error.strerror}") from None
+    except ValueError as error:  # no TOML, or no UTF-8
         raise TargetError(f"{pyproject.name}: {error}") from None
-    name = content.get("project", {}).get("name", "")
+    name = content.get("project", {}).get("name")
+    if not isinstance(name, str):
+        raise TargetError(f'{pyproject.name}: [project] has no name; write for example name = "my-app".')
+    return name, content
+
+
+def find_tables(pyproject: Path) -> dict[str, Any]:
+    """Read the table of targets, whatever the project is called."""
+    name, content = read_pyproject(pyproject)
     targets = content.get("tool", {}).get(name, {}).get("targets")
     if not isinstance(targets, dict):
         raise TargetError(f"{pyproject.name}: the table [tool.{name}.targets] is missing.")
@@ -62,7 +72,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         print(" ".join(flags(find_tables(arguments.pyproject or find_pyproject()), arguments.target)))
-    except (TargetError, OSError) as error:
+    except TargetError as error:
         print(f"targets: {error}", file=sys.stderr)
         return 1
     return 0

@@ -39,7 +39,10 @@ def git(*arguments: str) -> str:
 def declared_version() -> Version:
     """Read [project] version of the one pyproject.toml that has it, at the root or in a folder below."""
     files = [*ROOT.glob("pyproject.toml"), *sorted(ROOT.glob("*/pyproject.toml"))]
-    versions = [tomllib.loads(file.read_text(encoding="utf-8")).get("project", {}).get("version") for file in files]
+    try:
+        versions = [tomllib.loads(file.read_text(encoding="utf-8")).get("project", {}).get("version") for file in files]
+    except (OSError, ValueError) as error:
+        raise VersionError(f"pyproject.toml cannot be read: {error}.") from None
     found = [version for version in versions if version is not None]
     if len(found) != 1:
         raise VersionError(

@@ -102,3 +102,10 @@ def test_runner_without_a_cache_loses_nothing(runner: Runner, tmp_path: Path) ->
     blocked.write_text("a file where the folder would be")
     assert runner.run(GITHUB_ENV=str(exported), RUNNER_TOOL_CACHE=str(blocked)).returncode == 0
     assert not exported.exists()
+
+
+def test_help_installs_nothing(runner: Runner) -> None:
+    result = runner.run("--help")
+    assert result.stdout.startswith("Prepares a runner of Gitea Actions")
+    assert runner.run("--yes").stderr == "setup-runner: '--yes' is no package; name packages of Debian, or nothing.\n"
+    assert runner.installed.read_text() == ""

@@ -39,6 +39,7 @@ def test_flags(target: str, flags: str, tmp_path: Path) -> None:
         (TABLE, "wrong", "extras must be a list of names"),
         ('[project]\nname = "my-app"\n', "tests", "[tool.my-app.targets] is missing"),
         ("[project\n", "tests", "pyproject.toml: "),
+        ("[project]\n", "tests", "pyproject.toml: [project] has no name; write for example"),
     ],
 )
 def test_wrong_table_gets_one_line(content: str, target: str, says: str, tmp_path: Path) -> None:

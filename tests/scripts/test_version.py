@@ -133,3 +133,8 @@ def test_declared_nonsense_is_refused(tmp_path: Path) -> None:
 def test_missing_declaration_is_refused(project: Project) -> None:
     (project.folder / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     assert "exactly one must" in project.refusal()
+
+
+def test_what_is_no_toml_is_refused(project: Project) -> None:
+    (project.folder / "pyproject.toml").write_text("[project\n")
+    assert project.refusal().startswith("version: pyproject.toml cannot be read: ")
