@@ -5,13 +5,15 @@ What is released is what the project's own build makes for Windows; app and serv
 
 from __future__ import annotations
 
+import hashlib
 import random
 import shutil
 import subprocess
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PureWindowsPath
 
 import pytest
@@ -20,7 +22,8 @@ from tests.conftest import Render
 from tests.support import wine
 from tests.support.gitea import Server
 from tests.support.packages import require_apt
-from tests.support.tools import run
+from tests.support.releases import Key, Releases, signed
+from tests.support.tools import sha256
 from tests.support.updates import BAD, Installed, Source, changed
 from tests.support.wine import Windows
 from tests.updating.conftest import make_source
@@ -32,8 +35,9 @@ SECONDS = 120  # for an app to start, on a machine that others use as well
 TRIAL_SECONDS = 90  # of versions that are good, there
 ROOT = PureWindowsPath(r"C:\my apps\Größe 100 %")
 KEY = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\sample"
+BEHAVIOURS = [*BAD, "wrong version"]
 SEED = 20261121
-KILLS = 8
+KILLS = 30  # where series run whole
 
 
 class InstalledOnWindows(Installed):
@@ -46,17 +50,21 @@ class InstalledOnWindows(Installed):
 
     @contextmanager
     def run(self, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Start the launcher, and end all programs of this Windows with the block."""
-        own = {f"{self.prefix}_PORT": str(self.port), f"{self.prefix}_TRIAL_SECONDS": str(TRIAL_SECONDS)}
-        launcher = self.windows.start("wscript", str(self.place / "start-hidden.vbs"), env={**own, **variables})
+        """Start the launcher, and end it, the app and all that they started with the block."""
+        launcher = self.start(**variables)
         try:
             yield launcher
         finally:
             self.kill(launcher)
 
+    def start(self, **variables: str) -> subprocess.Popen[bytes]:
+        """Start the launcher."""
+        own = {f"{self.prefix}_PORT": str(self.port), f"{self.prefix}_TRIAL_SECONDS": str(TRIAL_SECONDS)}
+        return self.windows.start("wscript", str(self.place / "start-hidden.vbs"), env={**own, **variables})
+
     def kill(self, process: subprocess.Popen[bytes]) -> None:
-        """End all programs of this Windows, and what makes it one, as a power cut does."""
-        run(self.windows.command("sh", "-c", "kill -9 -1"), returncode=None)
+        """Kill all programs of this Windows, but for those that make it one: a new one takes seconds."""
+        self.windows.kill_programs()
         process.wait()
 
     def stop(self) -> None:
@@ -78,9 +86,9 @@ class InstalledOnWindows(Installed):
             self.ask("/system/update/settings", {**settings, "include_prerelease": wanted}, "PUT")
             self.until(lambda status: status["state"] != "checking")
 
-    def outcome(self, version: str) -> tuple[str, str]:
+    def outcome(self, version: str, seconds: float = SECONDS) -> tuple[str, str]:
         """Wait until the app knows what has become of an update: how it went, and from which version."""
-        last = self.until(lambda status: status["last"] and status["last"]["version"] == version, SECONDS)["last"]
+        last = self.until(lambda status: status["last"] and status["last"]["version"] == version, seconds)["last"]
         return str(last["outcome"]), str(last["from_version"])
 
     def offered(self, version: str) -> int:
@@ -93,10 +101,18 @@ class InstalledOnWindows(Installed):
 
 
 @pytest.fixture(scope="module")
-def released(render: Render, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Source:
+def trusted(tmp_path_factory: pytest.TempPathFactory) -> Key:
+    """A key besides the project's own."""
+    return Key(tmp_path_factory.mktemp("key") / "trusted")
+
+
+@pytest.fixture(scope="module")
+def released(render: Render, server: Server, trusted: Key, tmp_path_factory: pytest.TempPathFactory) -> Source:
     """A project with 1.0.0, which is installed, and 1.1.0, which has the same runtime."""
     require_apt("nsis")
     source = make_source(render, server, tmp_path_factory.mktemp("windows"), "windows")
+    with (source.project.package / "update_keys.txt").open("a", encoding="utf-8") as keys:
+        keys.write(f"{trusted.public}\n")
     source.publish("1.0.0")
     source.publish("1.1.0")
     return source
@@ -109,13 +125,14 @@ def built(source: Source, version: str, ending: str) -> Path:
 @pytest.fixture
 def portable(released: Source, windows: Windows) -> InstalledOnWindows:
     """1.0.0, unpacked."""
-    app = InstalledOnWindows(windows)
+    app = InstalledOnWindows(windows, ROOT.with_name(f"{ROOT.name} portable"))
     unpack(built(released, "1.0.0", "win-x64.zip"), app.root)
     return app
 
 
 def unpack(archive: Path, root: Path) -> None:
     """Unpack the zip into a folder of another name."""
+    root.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(archive) as content:
         content.extractall(root.parent)
     (root.parent / "sample").rename(root)
@@ -129,14 +146,9 @@ def installed(released: Source, windows: Windows) -> InstalledOnWindows:
     return InstalledOnWindows(windows)
 
 
-@contextmanager
-def bad_release(source: Source, version: str, behaviour: str) -> Iterator[None]:
-    """Release a version that does not start as it should."""
-    source.publish(version, lambda source: source.change("__main__.py", "\n", f"\n{BAD[behaviour]}\n"))
-    try:
-        yield
-    finally:
-        source.withdraw(version)
+@pytest.fixture
+def series(released: Source, portable: InstalledOnWindows, trusted: Key, tmp_path: Path) -> Series:
+    return Series(portable, built(released, "1.0.0", "win-x64-app.zip"), trusted, tmp_path)
 
 
 def test_an_unpacked_app_loads_only_itself(released: Source, portable: InstalledOnWindows, tmp_path: Path) -> None:
@@ -204,55 +216,222 @@ def test_an_unpacked_app_takes_another_runtime_as_a_whole(released: Source, port
         released.withdraw("1.2.1")
 
 
+# What an update tells on its way, and what can be seen after that from beside it.
+STEPS = ("prepared", "downloaded", "unpacked", "shared", "named", "on trial", "committed", "pruned")
+SIGHTS = ("started", "answers", "proved")
+# Put into the apps that are killed: at the step that is written down they wait for it.
+STOP = """
+
+
+def stop(step: str) -> None:
+    import time
+
+    if Path("stop-at").is_file() and Path("stop-at").read_text() == step:
+        Path("stopped").touch()
+        time.sleep(3600)
+"""
+
+
+def patched(name: str, content: bytes) -> bytes:
+    """Give a file of the app, with the stop where it is the module that tells its steps."""
+    if not name.endswith("/update/apply.py"):
+        return content
+    text = content.decode()
+    assert "= lambda step: None," in text
+    return (text.replace("= lambda step: None,", "= lambda step: stop(step),") + STOP).encode()
+
+
+def spoilt(name: str, content: bytes, behaviour: str) -> bytes:
+    """Give a file of the app, as a version has it that does not start as it should."""
+    if behaviour in BAD and name.endswith("/app/sample/__main__.py"):
+        return content.replace(b"\n", f"\n{BAD[behaviour]}\n".encode(), 1)
+    if behaviour == "wrong version" and name.endswith("/app/sample/__init__.py"):
+        line = b'__version__ = "0.0.0.dev0"'
+        assert line in content
+        return content.replace(line, line + b'\n\n__version__ = "9.9.9"', 1)
+    return content
+
+
+class Series:
+    """Updates of one app, to versions that differ in their number: what is killed at one is where the next begins."""
+
+    def __init__(self, app: InstalledOnWindows, archive: Path, key: Key, folder: Path) -> None:
+        self.app = app
+        self.key = key
+        self.folder = folder
+        self.releases = Releases("ada/sample")
+        with zipfile.ZipFile(archive) as packed:
+            found = {entry.filename: packed.read(entry) for entry in packed.infolist() if not entry.is_dir()}
+        self.members = {name: patched(name, content) for name, content in found.items()}
+        for path in app.root.glob("versions/1.0.0/app/sample/update/apply.py"):
+            path.write_bytes(patched(path.as_posix(), path.read_bytes()))
+        for path in app.root.glob("versions/1.0.0/app/sample/update/__pycache__/apply.*"):
+            path.write_bytes(b"")  # Python makes it anew in its memory
+        self.built = {"1.0.0": app.digests("1.0.0")}
+
+    def release(self, version: str, behaviour: str = "") -> None:
+        """Put a version on the server, of those that do not start as they should where that is wanted."""
+        first = self.built["1.0.0"]
+        archives = {kind: self.folder / f"sample-v{version}-win-x64{kind}.zip" for kind in ("", "-app")}
+        archives[""].write_bytes(b"not needed")
+        self.built[version] = {name.replace("1.0.0", version): digest for name, digest in first.items()}
+        with zipfile.ZipFile(archives["-app"], "w", zipfile.ZIP_DEFLATED) as archive:
+            for old, content in self.members.items():
+                name, new = old.replace("1.0.0", version), spoilt(old, content, behaviour)
+                if name.endswith(("/VERSION", ".dist-info/METADATA", ".dist-info/RECORD")):
+                    new = content.replace(b"1.0.0", version.encode())
+                archive.writestr(name, new)
+                if inside := name.partition(f"/{version}/")[2]:
+                    self.built[version][inside] = hashlib.sha256(new).hexdigest()
+        files = {
+            kind.strip("-") or "full": {"name": path.name, "size": path.stat().st_size, "sha256": sha256(path)}
+            for kind, path in archives.items()
+        }
+        runtime = self.members["sample/versions/1.0.0/runtime-id"].decode().strip()
+        manifest = {
+            **{"format": 1, "name": "sample", "version": version, "tag": f"v{version}", "channel": "stable"},
+            **{"date": "2026-01-01T00:00:00Z", "platforms": {"win-x64": {"runtime": runtime, **files}}},
+        }
+        self.releases.add(
+            f"v{version}", {**{path.name: path for path in archives.values()}, **signed(manifest, self.key)}
+        )
+
+    def start(self, **others: str) -> subprocess.Popen[bytes]:
+        own = {"UPDATE_URL": self.releases.url, "UPDATE_REPOSITORY": self.releases.repository, **others}
+        return self.app.start(**{f"{self.app.prefix}_{name}": value for name, value in own.items()})
+
+    def apply(self, version: str, behaviour: str = "") -> None:
+        self.release(version, behaviour)
+        self.app.wait_for_another_check()
+        self.app.offered(version)
+        self.app.ask("/system/update/apply", {"version": version, "when": "now"})
+
+    def wait_for_point(self, point: str | float, version: str) -> None:
+        """Wait until the update is at a point, or for some seconds."""
+        root = self.app.root
+        if isinstance(point, float):
+            time.sleep(point)
+        elif point in STEPS:
+            wine.wait_until((root / "stopped").exists, f"the update is {point}", SECONDS)
+        else:
+            seen = {
+                "started": lambda: "started" in read(root / "trial"),
+                "answers": lambda: self.app.version() == version,
+                "proved": lambda: self.app.current == version and not (root / "trial").exists(),
+            }
+            wine.wait_until(seen[point], f"the new version has {point}", SECONDS)
+
+    def update(self, version: str) -> float:
+        """Go over to a version; gives the seconds."""
+        begun, before = time.monotonic(), self.app.current
+        self.apply(version)
+        self.app.wait(version, SECONDS)
+        seconds = time.monotonic() - begun
+        assert self.app.outcome(version) == ("updated", before)
+        return seconds
+
+    def damaged(self) -> dict[str, set[str]]:
+        """Name the files of versions that are not as they were built."""
+        found = {}
+        for folder in self.app.root.glob("versions/[!.]*"):
+            try:
+                version = (folder / "VERSION").read_text(encoding="ascii").strip()
+                digests = self.app.digests(folder.name)
+            except OSError:
+                assert not folder.exists()  # the app tidies up
+                continue
+            if names := changed(digests, self.built[version]):
+                found[folder.name] = names
+        return found
+
+    def come_back(self, before: str, version: str) -> str:
+        """See that an app that was killed is one of both versions, and whole; tells what became of the update."""
+        wine.wait_until(lambda: self.app.version() and not (self.app.root / "trial").exists(), "it answers", SECONDS)
+        running = self.app.version()
+        assert running == self.app.current
+        assert self.damaged() == {}
+        if running == version:
+            assert self.app.outcome(version) == ("updated", before)
+            return "updated"
+        assert running == before
+        if version not in read(self.app.root / "failed").split():
+            return "begun"
+        assert self.app.outcome(version) == ("rolled_back", before)
+        return "rolled back"
+
+
+def read(path: Path) -> str:
+    """Read a file that may be gone, or be replaced just now."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
 @pytest.mark.usefixtures("long")
-@pytest.mark.parametrize("behaviour", BAD)
-def test_a_version_that_does_not_prove_itself_is_gone_back_from(
-    behaviour: str, released: Source, portable: InstalledOnWindows
+@pytest.mark.parametrize("kind", ["portable", "installer"])
+def test_versions_that_do_not_prove_themselves_are_gone_back_from(
+    kind: str, released: Source, trusted: Key, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    bad = f"1.3.{list(BAD).index(behaviour)}"
-    with bad_release(released, bad, behaviour), portable.run(SAMPLE_TRIAL_SECONDS="25"):
-        portable.wait("1.0.0", SECONDS)
-        portable.offered(bad)
-        portable.ask("/system/update/apply", {"version": bad, "when": "now"})
-        assert portable.outcome(bad) == ("rolled_back", "1.0.0")
-        portable.wait("1.0.0", SECONDS)
-        offer = portable.check()["release"]
-        assert offer is None or offer["version"] != bad, "it is offered again"
-    assert bad in (portable.root / "failed").read_text(encoding="utf-8")
+    app: InstalledOnWindows = request.getfixturevalue("portable" if kind == "portable" else "installed")
+    series = Series(app, built(released, "1.0.0", "win-x64-app.zip"), trusted, tmp_path)
+    with series.releases.serve(), ExitStack() as stack:
+        launcher = series.start(TRIAL_SECONDS="60")
+        stack.callback(lambda: app.kill(launcher))
+        app.wait("1.0.0", SECONDS)
+        assert app.status()["install_type"] == kind
+        series.update("1.1.0")
+        for number, behaviour in enumerate(BEHAVIOURS):
+            bad = f"1.2.{number}"
+            series.apply(bad, behaviour)
+            assert app.outcome(bad, 3 * SECONDS) == ("rolled_back", "1.1.0"), behaviour
+            app.wait("1.1.0", SECONDS)
+            app.wait_for_another_check()
+            offer = app.status()["release"]
+            assert offer is None or offer["version"] != bad, "it is offered again"
+        assert read(app.root / "failed").split() == [f"1.2.{number}" for number in range(len(BEHAVIOURS))]
+        if kind == "installer":
+            assert app.windows.registry(KEY)["DisplayVersion"] == "1.1.0"
 
 
-@pytest.mark.usefixtures("long")
+# What becomes of an update that is killed there; when a new version answers, it is about to have proved itself.
+BECOMES = {
+    **{point: {"begun"} for point in ("prepared", "downloaded", "unpacked", "shared", "named", "on trial")},
+    **{point: {"updated"} for point in ("committed", "pruned", "proved")},
+    **{"started": {"rolled back"}, "answers": {"rolled back", "updated"}},
+}
+SAMPLE = ("downloaded", "unpacked", "shared", "on trial", "committed", "pruned", "started", "answers")
+
+
 def test_killed_at_any_point_it_starts_and_updates(
-    released: Source, portable: InstalledOnWindows, tmp_path: Path
+    released: Source, series: Series, pytestconfig: pytest.Config
 ) -> None:
-    """Kill all programs of a Windows at random points of an update: one of both versions starts, whole."""
+    """Kill all programs of the app at a point of an update: what starts then is whole, and goes on to the next."""
     chance = random.Random(SEED)  # noqa: S311  (the same points each time)
-    whole = {"1.0.0": portable.digests("1.0.0")}
-    fresh = tmp_path / "fresh"
-    unpack(built(released, "1.1.0", "win-x64.zip"), fresh)
-    whole["1.1.0"] = Installed(fresh, "sample").digests("1.1.0")
-    with portable.run():  # its data folder is made
-        portable.wait("1.0.0", SECONDS)
-        portable.stop()
-    for number in range(KILLS):
-        place = ROOT.with_name(f"app {number}")
-        shutil.copytree(portable.root, portable.windows.path(place))
-        app = InstalledOnWindows(portable.windows, place)
-        with app.run() as launcher:
-            app.wait("1.0.0", SECONDS)
-            app.offered("1.1.0")
-            app.ask("/system/update/apply", {"version": "1.1.0", "when": "now"})
-            time.sleep(chance.uniform(0, 6))
+    app, seen = series.app, Counter[str]()
+    with series.releases.serve(), ExitStack() as stack:
+        launcher = series.start()
+        stack.callback(lambda: app.kill(launcher))
+        app.wait("1.0.0", SECONDS)
+        seconds = series.update("1.1.0")
+        points: list[str | float] = list(SAMPLE)
+        if pytestconfig.getoption("series") == "all":
+            points = [*STEPS, *SIGHTS]
+            points += [chance.uniform(0, seconds) for _ in range(KILLS - len(points))]
+        for number, point in enumerate(points):
+            before, version = app.current, f"1.2.{number}"
+            (app.root / "stop-at").write_text(str(point), encoding="utf-8")
+            series.apply(version)
+            series.wait_for_point(point, version)
             app.kill(launcher)
-        with app.run():
-            wine.wait_until(lambda: app.version() and not (app.root / "trial").exists(), "it starts", SECONDS)  # noqa: B023
-            version = app.version()
-            assert version in whole
-            for name in {"1.0.0", version}:
-                assert changed(app.digests(name), whole[name]) == set()
-            failed = app.root / "failed"
-            if failed.exists():  # it was killed on trial, and has not proved itself
-                assert (version, failed.read_text(encoding="utf-8").split()) == ("1.0.0", ["1.1.0"])
-            elif version == "1.0.0":
-                app.offered("1.1.0")
-                app.update("1.1.0")
+            for name in ("stop-at", "stopped"):
+                (app.root / name).unlink(missing_ok=True)
+            launcher = series.start()
+            became = series.come_back(before, version)
+            assert isinstance(point, float) or became in BECOMES[point], f"killed when it was {point}: {became}"
+            seen[became] += 1
+        series.update("1.3.0")
+        app.until(lambda _: {path.name for path in app.root.glob("versions/.*")} <= {".lock"}, SECONDS)
+        assert series.damaged() == {}
+    print(f"killed {len(points)} times in updates of {seconds:.1f} s: {dict(seen)}")
+    assert seen.keys() == {"begun", "rolled back", "updated"}
