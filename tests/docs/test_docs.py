@@ -17,7 +17,7 @@ from hooks import gitea_workflows
 from scripts import reference
 from tests.answers import answers_for
 from tests.conftest import Render
-from tests.docs.markdown import REPOSITORY, TUTORIAL, documents, fences, without_fences
+from tests.docs.markdown import REPOSITORY, SELF_UPDATING, TUTORIAL, documents, fences, without_fences
 from tests.docs.test_tutorial import PROJECT_URL, TEMPLATE_URL, Reader
 
 # What the text names and neither the repository nor a project holds: made by a command, or the reader's own.
@@ -162,3 +162,13 @@ def test_the_tutorial_can_be_followed(render: Render, tmp_path: Path) -> None:
         assert fence.language in {"bash", "text", "python", "diff"}
         if fence.language in {"python", "diff"}:
             reader.follow(fence)
+
+
+def test_the_one_line_can_be_changed(render: Render, tmp_path: Path) -> None:
+    """The same of the app that updates itself; the rest is for tests/docs/test_self_updating_app.py."""
+    project = tmp_path / "harbour-weather"
+    shutil.copytree(render(answers_for(["desktop"], project_name="Harbour Weather", frontend=False)), project)
+    reader = Reader(project, {})
+    changes = [fence for fence in fences(SELF_UPDATING.read_text(encoding="utf-8")) if fence.language == "diff"]
+    assert len(changes) == 1
+    reader.follow(changes[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,19 @@ from tests.support.terminal import CLEAR_LINE, ENTER, Terminal
 TEMPLATE_URL = "https://gitea.example.com/tools/gitea-py-template.git"
 PROJECT_URL = "https://gitea.example.com/ada/home-server.git"
 PORT = "8765"  # of the tutorial: here it may be taken
-SERVES = "make run"
-ASKS = "copier copy"
+SERVES = re.compile(r"^(make run|\S+/run\.sh)\n", re.MULTILINE)
+ASKS = "bin/copier copy http"
 
 
 class Reader:
     """Somebody who does what the tutorial says, in a folder of their own."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], own: Mapping[str, str] | None = None) -> None:
         self.folder = folder
-        self.where = folder.with_suffix(".pwd")
+        self.state = folder.with_suffix(".state")
         self.environment = environment
+        self.own = own or {}  # what this reader writes in place of the page's names
+        self.pasted = ""  # where a command asks
         self.output = ""  # of the last commands
         self.app: subprocess.Popen[str] | None = None
 
@@ -53,29 +55,32 @@ class Reader:
 
     def type(self, code: str) -> None:
         """Type the commands into a shell; the app that they start goes on until the next ones have run."""
-        command, serves, _ = code.partition(f"{SERVES}\n")
-        script = f"set -e\n{command.replace(PORT, self.environment['HOME_SERVER_PORT'])}\npwd >&3"
+        for name, own in self.own.items():
+            code = code.replace(name, own)
+        command, serves, _ = SERVES.split(code, maxsplit=1) if SERVES.search(code) else (code, "", "")
         result = subprocess.run(
-            ["bash", "-c", f"exec 3>'{self.where}'\n{script}"],
+            ["bash", "-c", f"set -e\n{command}\nenv --null >'{self.state}'"],
             check=False,
             cwd=self.folder,
             env=self.environment,
-            stdin=subprocess.DEVNULL,
+            input=self.pasted,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
         self.output = result.stdout
         assert result.returncode == 0, f"{code}\n{self.output}"
-        self.folder = Path(self.where.read_text(encoding="utf-8").strip())
+        state = dict(line.split("=", 1) for line in self.state.read_text(encoding="utf-8").split("\0") if line)
+        self.folder = Path(state["PWD"])
+        self.environment |= {name: state[name] for name in state.keys() - {"PWD", "OLDPWD", "SHLVL", "_"}}
         if self.app:
             self.stop()
         if serves:
-            self.start()
+            self.start(serves)
 
-    def start(self) -> None:
+    def start(self, command: str) -> None:
         self.app = subprocess.Popen(
-            SERVES.split(),
+            command.split(),
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -124,7 +129,7 @@ class Reader:
 
     def file_of(self, fence: Fence) -> Path:
         """Give the file that the text names; a second change is to the same file."""
-        if match := re.search(r"`([\w./-]+\.py)`:$", fence.before):
+        if match := re.search(r"`([\w./-]+\.(?:py|html))`:$", fence.before):
             self.file = self.folder / match[1]
         return self.file
 
@@ -165,7 +170,7 @@ def test_is_followed_word_for_word(template: Path, tmp_path: Path, monkeypatch: 
         monkeypatch.setenv(name, value)  # for the terminal
 
     (tmp_path / "home").mkdir()
-    reader = Reader(tmp_path / "home", environment)
+    reader = Reader(tmp_path / "home", environment, {PORT: environment["HOME_SERVER_PORT"]})
     for fence in fences(TUTORIAL.read_text(encoding="utf-8")):
         reader.follow(fence)
 
