@@ -7,22 +7,19 @@ import shlex
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.answers import answers_for
+from tests.build.conftest import app_for_windows
 from tests.conftest import Render, git
 from tests.support import windows_pythons
-from tests.support.packages import require_apt
-from tests.support.projects import FOREIGN
 from tests.support.tools import run, sha256, uv
 from tests.support.wine import Windows, screen, windows, wine
 
 pytestmark = pytest.mark.slow
 
-NAME = "Größe & Co"  # for people; files are called by the slug
 MAGIC = {"3.12": 3531, "3.13": 3571}  # of bytecode
 # numpy 2.2 and later call a function that Wine 10 has not.
 MORE = [
@@ -35,48 +32,21 @@ MORE = [
 ]
 IMPORTS = ["numpy", "PIL.Image", "nacl.signing", "pystray", "colorama", "win32api", "win32com.client", "tkinter"]
 
-Make = Callable[..., Path]
+
+@pytest.fixture(scope="module")
+def environment(windows_environment: dict[str, str]) -> dict[str, str]:
+    return windows_environment
 
 
 @pytest.fixture(scope="module")
-def environment() -> dict[str, str]:
-    require_apt("nsis")
-    own = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
-    path = f"{Path(uv()).parent}{os.pathsep}{own['PATH']}"
-    return {**own, **windows_pythons.environment(), "PATH": path, "SOURCE_DATE_EPOCH": "1700000000"}
+def project(windows_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the default app."""
+    return shutil.copytree(windows_project, tmp_path_factory.mktemp("default") / "a project", symlinks=True)
 
 
 @pytest.fixture(scope="module")
-def make_project(
-    render: Render, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Path]:
-    """Give a project with dependencies of its own, committed and tagged v1.2.3."""
-
-    def make(*dependencies: str, **answers: object) -> Path:
-        folder = tmp_path_factory.mktemp("built") / "a project"
-        answers = {"project_name": NAME, "project_slug": "sample", "frontend": False, **answers}
-        shutil.copytree(render(answers_for(["desktop"], **answers)), folder, symlinks=True)
-        git(folder, "init", "-q", "-b", "main")
-        if dependencies:
-            run([uv(), "add", "--quiet", "--no-sync", *dependencies], cwd=folder, env=environment)
-        run([uv(), "lock", "--quiet"], cwd=folder, env=environment)
-        git(folder, "add", "--all")
-        git(folder, "commit", "-q", "-m", "App")
-        git(folder, "tag", "v1.2.3")
-        return folder
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def project(make_project: Make) -> Path:
-    return make_project()
-
-
-@pytest.fixture(scope="module")
-def built(project: Path, environment: dict[str, str]) -> Path:
-    """Give the output folder of the default app's build, made by `make`."""
-    run(["make", "bundle-windows"], cwd=project, env=environment)
+def built(project: Path) -> Path:
+    """Give the output folder of the default app's build."""
     return project / "dist"
 
 
@@ -152,9 +122,10 @@ def test_the_installer_alone(built: Path, project: Path, environment: dict[str, 
 
 
 @pytest.mark.usefixtures("long")
-def test_it_runs_as_windows(make_project: Make, environment: dict[str, str], machine: Windows, tmp_path: Path) -> None:
+def test_it_runs_as_windows(render: Render, environment: dict[str, str], machine: Windows, tmp_path: Path) -> None:
     """A build with Wine imports all modules, and starts what it made: before anybody can take it."""
-    project = make_project(*MORE, tkinter=True)
+    project = tmp_path / "a project"
+    app_for_windows(project, render, environment, *MORE, tkinter=True)
     share(machine, project, Path(f"{machine.root}{project}"))
     script = tmp_path / "wine"
     quiet = {"WINEDLLOVERRIDES": "mscoree,mshtml=;winedbg.exe=d"}

@@ -15,12 +15,10 @@ from random import Random
 
 import pytest
 
-from tests.answers import answers_for
-from tests.conftest import Render, git
-from tests.support import windows_app, windows_pythons, wine
+from tests.conftest import Render
+from tests.support import windows_app, wine
 from tests.support.packages import require_apt
-from tests.support.projects import FOREIGN
-from tests.support.tools import run, uv
+from tests.support.tools import run
 from tests.support.windows_app import ANSWERS, KEY, ROOT, SHORTCUTS, App, content, is_built, shortcuts
 from tests.support.windows_desktop import desktop
 from tests.support.wine import Windows, wait_until
@@ -293,22 +291,16 @@ def test_an_update_that_is_killed(windows: Windows, setup: Callable[..., str], b
     assert killed >= 8, "else this shows nothing"
 
 
-def test_the_default_app(windows: Windows, render: Render, tmp_path: Path) -> None:
+def test_the_default_app(
+    windows: Windows, windows_project: Path, windows_environment: dict[str, str], tmp_path: Path
+) -> None:
     """What `make bundle-windows` makes: installed, started, updated while it runs, stopped and removed."""
-    project = tmp_path / "a project"
-    shutil.copytree(render(answers_for(["desktop"], project_slug="sample", frontend=False)), project)
-    own = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
-    path = f"{Path(uv()).parent}{os.pathsep}{own['PATH']}"
-    environment = {**own, **windows_pythons.environment(), "PATH": path}
-    run([uv(), "lock", "--quiet"], cwd=project, env=environment)
-    git(project, "init", "-q", "-b", "main")
-    git(project, "add", "--all")
-    git(project, "commit", "-q", "-m", "App")
+    project = shutil.copytree(windows_project, tmp_path / "a project", symlinks=True)
+    script = project / "scripts/build-dist-windows.sh"
+    # One as it is packed for users is enough.
+    (tmp_path / "nsisconf.nsh").write_text(windows_app.FAST_SETUP, encoding="ascii")
+    run([script, "--version", "1.3.0rc1"], cwd=project, env={**windows_environment, "NSISCONFDIR": str(tmp_path)})
     for version in ("1.2.3", "1.3.0rc1"):
-        run([project / "scripts/build-dist-windows.sh", "--version", version], cwd=project, env=environment)
-        # One as it is packed for users is enough.
-        (tmp_path / "nsisconf.nsh").write_text(windows_app.FAST_SETUP, encoding="ascii")
-        environment["NSISCONFDIR"] = str(tmp_path)
         shutil.copy(project / f"dist/sample-v{version}-setup.exe", windows.files)
 
     with socket.socket() as probe:
