@@ -5,7 +5,6 @@ What is installed is a tiny app in the layout of the real one (tests/support/win
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import time
