@@ -67,12 +67,17 @@ test.each(HOSTILE)("%j does nothing", (markdown) => {
   }
 });
 
+// The processor's seconds: a busy runner takes many times longer, and that is not this code's fault.
+declare const process: { cpuUsage: () => { user: number } };
+const seconds = () => process.cpuUsage().user / 1e6;
+
 test.each(["*", "**a ", "`", "[", "[a](", "![", "> ", "- ", "<!--", "_a *b ", "\\", "~~", "# ", "1. ", "* * ", "(("])(
   "a lot of %j is shown in time",
   (part) => {
-    const start = performance.now();
+    const start = seconds();
     html(part.repeat(60_000 / part.length));
     html(`${part}\n`.repeat(30_000 / part.length));
-    expect(performance.now() - start).toBeLessThan(5_000);
+    expect(seconds() - start).toBeLessThan(5);
   },
+  60_000,
 );
