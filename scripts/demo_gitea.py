@@ -6,6 +6,7 @@ DEMO_SECONDS after the release, and then nothing of it is left.
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import signal
@@ -131,6 +132,7 @@ def follow(started: Run) -> None:
 
 
 def main() -> int:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     text = os.environ.get("DEMO_SECONDS") or "inf"
     try:

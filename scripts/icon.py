@@ -5,6 +5,7 @@ Run it again only when the drawing changes; the icon is in the repository.
 
 from __future__ import annotations
 
+import argparse
 import base64
 import shutil
 import struct
@@ -56,6 +57,7 @@ def bitmap(pixels: bytes, size: int) -> bytes:
 
 def main() -> int:
     """Write icon.ico."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page()

@@ -136,6 +136,10 @@ def _read(path: Path) -> bytes | None:
 
 @contextmanager
 def _checked_out(tree: Path, commit: str) -> Iterator[Path]:
+    try:
+        _git(tree, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
+    except ReviewError:
+        raise ReviewError(f"{commit!r} is no commit of this project: write for example HEAD~1.") from None
     with tempfile.TemporaryDirectory() as folder:
         before = Path(folder, "before")
         _git(tree, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet", "--detach", str(before), commit)

@@ -173,9 +173,9 @@ def main() -> int:
     try:
         propose(dry_run=options.dry_run)
     except (ReleaseError, ReviewError) as error:
-        return fail(error)
+        return fail(error, "template-update")
     except httpx2.TransportError as error:
-        return fail(f"the server is not reached: {reason(error)}.")
+        return fail(f"the server is not reached: {reason(error)}.", "template-update")
     return 0
 
 

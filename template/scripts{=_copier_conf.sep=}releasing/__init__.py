@@ -69,8 +69,8 @@ def setting(name: str, default: str) -> str:
     return os.environ.get(name, "").strip() or default
 
 
-def fail(error: object) -> int:
-    print(f"release: {mask(one_line(str(error), 600))}", file=sys.stderr)
+def fail(error: object, program: str = "release") -> int:
+    print(f"{program}: {mask(one_line(str(error), 600))}", file=sys.stderr)
     return 1
 
 

@@ -106,6 +106,8 @@ def own_tree(commit: str) -> Iterator[Path]:
 
 def tag(options: argparse.Namespace) -> None:
     """Raise the version in pyproject.toml if it stands there, commit, tag, push both at once."""
+    if options.version not in BUMPS:
+        next_version(options.version)  # what is no version is said before the server is asked
     branch = str(settings()["branch"])
     if not may_push(f"make tag-release VERSION={options.version}"):
         return
