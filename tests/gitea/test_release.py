@@ -182,7 +182,9 @@ def test_each_command_can_run_again(workplace: MakeWorkplace) -> None:
         place.command("upload", *built)
         assert sorted(place.repository.assets("v1.0.0")) == library_files("v1.0.0")[1:]
     assert "would make v1.0.0 public" in place.command("publish", "--dry-run")
-    assert place.command("publish", "--draft").endswith(f"{draft['html_url']}\n")
+    said = place.command("publish", "--draft")
+    assert f"try it: {draft['html_url']}\n" in said
+    assert said.endswith(f"publish it: {draft['html_url'].replace('/tag/', '/edit/')}\n")
     check_release(place, "v1.0.0", library_files("v1.0.0"), draft=True)
     assert "is whole but a draft" in place.command("publish", "--check")
 
