@@ -85,6 +85,7 @@ def changelog_section(root: Path, version: str) -> str:
 
 def test_make_release(clone: Template, tmp_path: Path) -> None:
     """All but the workflow: the tag, the notes, the copy."""
+    clone.repository.api.patch(clone.repository.path, has_actions=False)
     assert "make release VERSION=1.2.3" in clone.refused("release")
     assert "'tea' is no version" in clone.refused("release", "VERSION=tea")
     assert "CHANGELOG.md has no section '## 0.2.0'" in clone.refused("release", "VERSION=0.2.0")
