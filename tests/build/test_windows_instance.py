@@ -74,18 +74,26 @@ class App:
             content: bytes = answer.read()
             return content
 
-    def serves(self, besides: int = 0) -> int:
-        """Wait until the app answers, from another process than `besides`; gives the process."""
+    def serves(self, besides: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Wait until the app answers, as another instance than `besides`; gives the instance.
+
+        A Wine without a process ends, and the next one gives the same number to the same process.
+        """
 
         def answers() -> bool:
             try:
                 health = json.loads(self.request("/health"))
-                return bool(health["version"] == "1.2.3" and self.instance()["pid"] != besides)
+                return bool(health["version"] == "1.2.3" and self.instance() != besides)
             except (OSError, ValueError):
                 return False
 
-        wait_until(answers, "the app answers", timeout=120)
-        return int(self.instance()["pid"])
+        try:
+            wait_until(answers, "the app answers", timeout=120)
+        except AssertionError as error:
+            log = self.root / "logs/sample.log"
+            error.add_note(log.read_text(encoding="utf-8") if log.exists() else "It has no log.")
+            raise
+        return self.instance()
 
     def write(self, name: str, *lines: str) -> None:
         (self.root / name).write_bytes("".join(f"{line}\n" for line in lines).encode())
@@ -101,9 +109,9 @@ def app(archive: Path) -> Iterator[App]:
 
 def test_one_app_for_each_data_folder(app: App) -> None:
     app.start()
-    pid = app.serves()
+    first = app.serves()
     assert app.say("--port", "0").strip() == f"{NAME} is running: {app.instance()['url']}"
-    assert app.serves() == pid
+    assert app.serves() == first
     assert app.say("--stop").strip() == f"{NAME} has ended"
     assert not (app.root / "data/instance.json").exists()
     assert app.say("--stop").strip().startswith(f"{NAME} is not running with the data folder ")
@@ -114,24 +122,24 @@ def test_one_app_for_each_data_folder(app: App) -> None:
 
 def test_what_a_killed_app_left_misleads_nobody(app: App) -> None:
     app.start()
-    pid = app.serves()
-    app.machine.run("taskkill", "/F", "/PID", str(pid))
+    first = app.serves()
+    app.machine.run("taskkill", "/F", "/PID", str(first["pid"]))
     app.machine.settle()
-    assert app.instance()["pid"] == pid
+    assert app.instance() == first
     assert app.say("--stop").strip().startswith(f"{NAME} is not running")
     app.start()
-    assert app.serves(besides=pid)
+    app.serves(besides=first)
     assert app.say("--stop").strip() == f"{NAME} has ended"
 
 
 def test_it_proves_itself_and_starts_itself_again(app: App) -> None:
     app.write("trial", "1.2.3", "1.0.0")
     app.start()
-    pid = app.serves()
+    first = app.serves()
     wait_until(lambda: not (app.root / "trial").exists(), "the trial ends")
     assert not (app.root / "failed").exists()
     app.request("/restart", "POST")
-    app.serves(besides=pid)
+    app.serves(besides=first)
     assert app.say("--stop").strip() == f"{NAME} has ended"
 
 
