@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.projects import Project, newcomer
 from tests.support.tools import run
 from tests.support.updates import Installed, Platform, Source
 from tests.support.windows_app import FAST_SETUP
+from tests.updating.bundles import Bundle, Supplied, build, folder_in_memory, supplied
 
 __all__ = ["docker", "machine", "make_source", "server", "windows"]
 
@@ -54,3 +56,22 @@ def first(source: Source) -> Path:
 def installed(source: Source, first: Path, tmp_path: Path) -> Installed:
     """1.0.0, unpacked."""
     return Installed.unpack(first / f"{source.project.slug}-v1.0.0-linux-x64.tar.gz", tmp_path / "An app – for Jö")
+
+
+@pytest.fixture(scope="session")
+def bundle(render: Render, session_folder: Path) -> Bundle:
+    return build(render, session_folder / "bundle")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """What a program leaves that is killed is the same on every disk: this one is quick."""
+    with folder_in_memory(tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture
+def home(bundle: Bundle, folder: Path) -> Iterator[Supplied]:
+    """An installation of the bundle, and a server for its releases."""
+    with supplied(bundle, folder) as home:
+        yield home

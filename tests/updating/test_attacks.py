@@ -24,11 +24,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Render
 from tests.support.releases import MANIFEST, SIGNATURE, Answer, Content, Key, Releases, describe, signed
 from tests.support.tools import sha256
 from tests.support.updates import Installed, tree
-from tests.updating.bundles import VERSION, Bundle, Member, build, member, write_tar
+from tests.updating.bundles import VERSION, Bundle, Member, member, write_tar
 
 pytestmark = pytest.mark.slow
 
@@ -170,11 +169,6 @@ def besieged(bundle: Bundle, folder: Path) -> Iterator[Attack]:
             attack = Attack(app, bundle, home, elsewhere, bundle.key, stranger, house, scratch)
             attack.check()
             yield attack
-
-
-@pytest.fixture(scope="module")
-def bundle(render: Render, session_folder: Path) -> Bundle:
-    return build(render, session_folder / "bundle")
 
 
 @pytest.fixture(scope="module")

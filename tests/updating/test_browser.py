@@ -14,11 +14,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import Render
 from tests.support.browser import chromium
 from tests.support.releases import Releases, describe, signed
 from tests.support.updates import Installed
-from tests.updating.bundles import VERSION, Bundle, Member, build, member
+from tests.updating.bundles import VERSION, Bundle, Member, member
 
 pytestmark = pytest.mark.slow
 
@@ -29,11 +28,6 @@ NOTES = """## Added
 RETURNS = 40_000  # milliseconds for an app to end, start and be looked at again, on a machine that others use as well
 # What a browser itself says as long as nobody answers.
 AWAY = re.compile(r"net::ERR_CONNECTION_(REFUSED|RESET|CLOSED)|net::ERR_(EMPTY_RESPONSE|SOCKET_NOT_CONNECTED)")
-
-
-@pytest.fixture(scope="module")
-def bundle(render: Render, session_folder: Path) -> Bundle:
-    return build(render, session_folder / "bundle")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from http import HTTPStatus
@@ -22,7 +21,7 @@ from tests.conftest import Render
 from tests.support.releases import Answer, Content
 from tests.support.tools import run
 from tests.support.updates import Installed, unfinished
-from tests.updating.bundles import ANSWERS, VERSION, Bundle, Supplied, build, folder_in_memory, held, supplied
+from tests.updating.bundles import ANSWERS, VERSION, Bundle, Supplied, build, held, supplied
 
 pytestmark = pytest.mark.slow
 
@@ -33,22 +32,11 @@ AT_ONCE = 8
 TURNS = 10
 
 
-@pytest.fixture(scope="module")
-def bundle(render: Render, session_folder: Path) -> Bundle:
-    return build(render, session_folder / "bundle")
-
-
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    with folder_in_memory(tmp_path) as folder:
-        yield folder
-
-
-@pytest.fixture
-def home(bundle: Bundle, folder: Path) -> Iterator[Supplied]:
-    with supplied(bundle, folder) as home:
-        home.release(NEXT)
-        yield home
+def home(home: Supplied) -> Supplied:
+    """It has the next version to offer."""
+    home.release(NEXT)
+    return home
 
 
 def hold(home: Supplied) -> threading.Event:

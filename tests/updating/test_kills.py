@@ -5,16 +5,13 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from tests.conftest import Render
 from tests.support.updates import unfinished
-from tests.updating.bundles import VERSION, Bundle, Supplied, build, folder_in_memory, supplied
+from tests.updating.bundles import VERSION, Supplied
 
 pytestmark = pytest.mark.slow
 
@@ -31,18 +28,6 @@ class Way:
 
 
 WAYS = {"only the app": Way("", sample=12), "whole": Way("%s", sample=8)}
-
-
-@pytest.fixture(scope="module")
-def bundle(render: Render, session_folder: Path) -> Bundle:
-    return build(render, session_folder / "bundle")
-
-
-@pytest.fixture
-def home(bundle: Bundle, tmp_path: Path) -> Iterator[Supplied]:
-    """What a program leaves that is killed is the same on every disk: this one is quick."""
-    with folder_in_memory(tmp_path) as folder, supplied(bundle, folder) as home:
-        yield home
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))

@@ -15,12 +15,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Render
 from tests.support.packages import require_apt
 from tests.support.releases import MANIFEST, SIGNATURE, Answer, Content
 from tests.support.tools import MissingError, run
 from tests.support.updates import tree
-from tests.updating.bundles import VERSION, Bundle, Supplied, build, folder_in_memory, held, supplied
+from tests.updating.bundles import VERSION, Bundle, Supplied, held, supplied
 
 pytestmark = pytest.mark.slow
 
@@ -28,16 +27,11 @@ NEXT = "1.1.0"
 YEAR = timedelta(days=365)
 
 
-@pytest.fixture(scope="module")
-def bundle(render: Render, session_folder: Path) -> Bundle:
-    return build(render, session_folder / "bundle")
-
-
 @pytest.fixture
-def home(bundle: Bundle, tmp_path: Path) -> Iterator[Supplied]:
-    with folder_in_memory(tmp_path) as folder, supplied(bundle, folder) as home:
-        home.release(NEXT)
-        yield home
+def home(home: Supplied) -> Supplied:
+    """It has the next version to offer."""
+    home.release(NEXT)
+    return home
 
 
 # The clock ############################################################################################################

@@ -5,24 +5,18 @@ from __future__ import annotations
 import random
 import re
 import shutil
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
-from tests.conftest import Render
 from tests.support.power import Disk, Folder, Operation, record, recorded
 from tests.support.updates import BAD, unfinished
 from tests.updating.bundles import (
     PATIENCE,
     VERSION,
-    Bundle,
     Member,
     Supplied,
-    build,
-    folder_in_memory,
     member,
-    supplied,
 )
 
 pytestmark = pytest.mark.slow
@@ -30,17 +24,6 @@ pytestmark = pytest.mark.slow
 NEXT = "1.1.0"
 SEED = 20261121
 SAMPLE = 3  # of the kinds of states that are started
-
-
-@pytest.fixture(scope="module")
-def bundle(render: Render, session_folder: Path) -> Bundle:
-    return build(render, session_folder / "bundle")
-
-
-@pytest.fixture
-def home(bundle: Bundle, tmp_path: Path) -> Iterator[Supplied]:
-    with folder_in_memory(tmp_path) as folder, supplied(bundle, folder) as home:
-        yield home
 
 
 def crash(members: list[Member]) -> None:
