@@ -18,7 +18,7 @@ from filelock import FileLock
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.answers import Answers, all_combinations, answers_id, pairwise, sampled_combinations, subsets
-from tests.support.rendering import compiled_once
+from tests.support.rendering import compiled_once, read_in_place
 from tests.support.tools import MissingError
 
 REPOSITORY = Path(__file__).parents[1]
@@ -175,7 +175,7 @@ def render(template: Path, session_folder: Path) -> Render:
         with FileLock(session_folder / f"{key}.lock"):
             if not folder.exists():
                 partial = session_folder / f"{key}.partial"
-                with warnings.catch_warnings(), compiled_once():
+                with warnings.catch_warnings(), compiled_once(), read_in_place():
                     warnings.simplefilter("error")  # such as: a dirty template, of which no version can be found again
                     copier.run_copy(str(template), partial, data=answers, defaults=True, quiet=True, vcs_ref="v0.1.0")
                 folder.parent.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ import re
 import stat
 import tomllib
 import xml.etree.ElementTree as ElementTree
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,8 @@ def features(answers: Answers) -> dict[str, bool]:
     return has
 
 
-def parse(path: Path) -> None:
-    """Read the file as what its name says it is; raise where it is not."""
-    if path.suffix in BINARY:
-        return
-    text = path.read_text(encoding="utf-8")
+def parse(path: Path, text: str) -> None:
+    """Read the text as what the file's name says it is; raise where it is not."""
     match path.suffix or path.name:
         case ".py":
             ast.parse(text)
@@ -65,43 +63,59 @@ def parse(path: Path) -> None:
             ElementTree.fromstring(text)  # noqa: S314
 
 
+@cache  # most files are the same ones in all combinations
+def problems_of(name: str, content: bytes) -> list[str]:
+    """Look at one file, whatever project it belongs to."""
+    path = Path(name)
+    problems: list[str] = []
+    text = content.decode("utf-8")
+    try:
+        parse(path, text)
+    except (SyntaxError, ValueError, yaml.YAMLError, ElementTree.ParseError) as error:
+        problems.append(f"{name} does not parse: {error}")
+    windows = path.suffix in FOR_WINDOWS
+    if (b"\r\n" in content) != windows or content.count(b"\r") != content.count(b"\r\n"):
+        problems.append(f"{name}: line ends are not {'CRLF' if windows else 'LF'}")
+    if content and not content.endswith(b"\n"):
+        problems.append(f"{name}: no line end at the end")
+    if text.rstrip("\r\n") != text[:-2] and text.endswith("\n\n"):
+        problems.append(f"{name}: empty lines at the end")
+    if re.search(r"\n{4,}", text):
+        problems.append(f"{name}: three or more empty lines, as an {{% if %}} leaves them")
+    for line, row in enumerate(text.splitlines(), 1):
+        said = EXPANSION.sub("", row) if path.suffix == ".sh" else row
+        if path.name != ".copier-answers.yml" and (found := MACHINERY.search(said)):
+            problems.append(f"{name}:{line}: {found.group()!r} is of the template's machinery")
+    return problems
+
+
+@cache
+def speaks_of(feature: str, name: str, content: bytes) -> str | None:
+    """Give the line of a file, or its name, that has a word of the feature."""
+    text = f"{content.decode()}\n{name}"
+    if not (found := re.search(WORDS[feature], text, re.IGNORECASE)):
+        return None
+    return text[text.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0].strip()[:100]
+
+
 def test_every_combination_is_whole(combination: Answers, render: Render) -> None:
     project = render(combination)
     has = features(combination)
     problems: list[str] = []
     for path in files_of(project):
-        name = str(path.relative_to(project))
-        content = path.read_bytes()
         if path.suffix in BINARY:
             continue
-        text = content.decode("utf-8")
-        try:
-            parse(path)
-        except (SyntaxError, ValueError, yaml.YAMLError, ElementTree.ParseError) as error:
-            problems.append(f"{name} does not parse: {error}")
-        windows = path.suffix in FOR_WINDOWS
-        if (b"\r\n" in content) != windows or content.count(b"\r") != content.count(b"\r\n"):
-            problems.append(f"{name}: line ends are not {'CRLF' if windows else 'LF'}")
-        if content and not content.endswith(b"\n"):
-            problems.append(f"{name}: no line end at the end")
-        if text.rstrip("\r\n") != text[:-2] and text.endswith("\n\n"):
-            problems.append(f"{name}: empty lines at the end")
-        if re.search(r"\n{4,}", text):
-            problems.append(f"{name}: three or more empty lines, as an {{% if %}} leaves them")
-        for line, row in enumerate(text.splitlines(), 1):
-            said = EXPANSION.sub("", row) if path.suffix == ".sh" else row
-            if path.name != ".copier-answers.yml" and (found := MACHINERY.search(said)):
-                problems.append(f"{name}:{line}: {found.group()!r} is of the template's machinery")
-        if path.name not in EVERYWHERE:
-            for feature, words in WORDS.items():
-                if feature in {"frontend", "tkinter"} and has["desktop"] and BUNDLES.fullmatch(name):
-                    continue
-                if not has[feature] and (found := re.search(rf".*({words}).*", text + "\n" + name, re.IGNORECASE)):
-                    problems.append(
-                        f"{name}: speaks of {feature}, which was not chosen: {found.group().strip()[:100]!r}"
-                    )
+        name = str(path.relative_to(project))
+        content = path.read_bytes()
+        problems += problems_of(name, content)
+        for feature in () if path.name in EVERYWHERE else WORDS:
+            if feature in {"frontend", "tkinter"} and has["desktop"] and BUNDLES.fullmatch(name):
+                continue
+            if not has[feature] and (found := speaks_of(feature, name, content)):
+                problems.append(f"{name}: speaks of {feature}, which was not chosen: {found!r}")
         executable = bool(path.stat().st_mode & stat.S_IXUSR)
-        if executable != (path.suffix == ".sh" and text.startswith("#!")):  # without, other scripts read it
+        # Without a first line that names its interpreter, a script is one that others read.
+        if executable != (path.suffix == ".sh" and content.startswith(b"#!")):
             problems.append(f"{name}: {'is' if executable else 'is not'} executable")
     assert not problems, "\n".join(problems)
 
@@ -138,7 +152,8 @@ def test_awkward_answers_are_inert(name: str, render: Render) -> None:
     answers = {**answers_for(TARGETS), **AWKWARD[name]}
     project = render(answers)
     for path in files_of(project):
-        parse(path)
+        if path.suffix not in BINARY:
+            parse(path, path.read_text(encoding="utf-8"))
     source = project / answers.get("source_dir", ".")
     pyproject = tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))
     stored = yaml.safe_load((project / ".copier-answers.yml").read_text(encoding="utf-8"))

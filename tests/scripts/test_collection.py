@@ -5,8 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.answers import all_combinations
 from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.slow
 
 
 def collected(*arguments: str) -> list[str]:

@@ -29,6 +29,8 @@ from tests.conftest import Render, git
 from tests.support.background import served
 from tests.support.tools import run, uv
 
+pytestmark = pytest.mark.slow
+
 Answer = tuple[int, str, bytes]
 TOKEN = "canary-of-a-token-0123456789"
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import CodeType
 from typing import Any
 from unittest import mock
 
+import copier._template
+from copier._main import Worker
 from jinja2 import Environment
 
 _compile = Environment.compile
@@ -22,6 +24,18 @@ def compiled_once() -> Iterator[None]:
     anew. That is most of its time, and the texts are the same ones for all combinations of answers.
     """
     with mock.patch.object(Environment, "compile", _compile_once):
+        yield
+
+
+@contextmanager
+def read_in_place() -> Iterator[None]:
+    """Spare Copier its git: for a template that is checked out at its only tag, and projects in no repository.
+
+    It would clone the template for each project, and ask for each file whether git looks at executable bits.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(copier._template, "clone", lambda url, *_, **__: url))
+        stack.enter_context(mock.patch.object(Worker, "_sync_git_index_executable_bit", lambda *_: None))
         yield
 
 
