@@ -108,6 +108,17 @@ class Workplace:
         run([self.root / "scripts/build-wheel.sh", version], cwd=self.root, env=self.project.environment)
         return sorted(str(path) for path in (self.root / "dist").iterdir())
 
+    def tag_and_build(self, tag: str) -> list[str]:
+        """Push the default branch and a tag on it, and give the files that its builds make."""
+        self.push()
+        self.tag(tag)
+        return self.build(tag)
+
+    def make_public(self, built: list[str], **environment: str) -> None:
+        """Run the commands that make a release of the tag here with these files."""
+        for words in (["create"], ["upload", *built], ["publish"]):
+            self.command(*words, **environment)
+
     def digest(self, name: str) -> str | None:
         """Give the digest of an image's tag in Gitea's registry."""
         owner = self.repository.owner

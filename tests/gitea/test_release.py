@@ -159,9 +159,7 @@ def test_publishing_a_tag_with_an_expression_does_nothing(workplace: MakeWorkpla
 
 def test_each_command_can_run_again(workplace: MakeWorkplace) -> None:
     place = workplace("library")
-    place.push()
-    place.tag("v1.0.0")
-    built = place.build("v1.0.0")
+    built = place.tag_and_build("v1.0.0")
     assert place.command("version").splitlines() == [
         "tag=v1.0.0",
         "version=1.0.0",
@@ -203,11 +201,8 @@ def test_each_command_can_run_again(workplace: MakeWorkplace) -> None:
 
 def test_a_public_release_never_changes(workplace: MakeWorkplace) -> None:
     place = workplace("library")
-    place.push()
-    place.tag("v1.0.0")
-    built = place.build("v1.0.0")
-    for words in (["create"], ["upload", *built], ["publish"]):
-        place.command(*words)
+    built = place.tag_and_build("v1.0.0")
+    place.make_public(built)
     before = place.repository.assets("v1.0.0")
     Path(built[0]).write_bytes(b"another build")
     assert "a public release never changes" in place.refused("upload", built[0])
@@ -219,9 +214,7 @@ def test_a_public_release_never_changes(workplace: MakeWorkplace) -> None:
 def test_what_is_public_too_early_is_a_draft_again(workplace: MakeWorkplace) -> None:
     """By a person, or by Gitea, which takes note of a pushed tag after the draft was made."""
     place = workplace("library")
-    place.push()
-    place.tag("v1.0.0")
-    built = place.build("v1.0.0")
+    built = place.tag_and_build("v1.0.0")
     place.command("create")
 
     def make_public() -> None:
@@ -254,9 +247,7 @@ def test_a_draft_made_right_after_the_push_stays_one(private: bool, workplace: M
 
 def test_several_files_of_one_name_become_one(workplace: MakeWorkplace) -> None:
     place = workplace("library")
-    place.push()
-    place.tag("v1.0.0")
-    built = place.build("v1.0.0")
+    built = place.tag_and_build("v1.0.0")
     place.command("create")
     release, name = place.repository.release("v1.0.0"), Path(built[0]).name
     for _ in range(3):
@@ -271,11 +262,8 @@ def test_several_files_of_one_name_become_one(workplace: MakeWorkplace) -> None:
 
 def test_an_index_that_has_the_version(workplace: MakeWorkplace) -> None:
     place = workplace("library")
-    place.push()
-    place.tag("v1.0.0")
-    built = place.build("v1.0.0")
-    for words in (["create"], ["upload", *built], ["publish"]):
-        place.command(*words)
+    built = place.tag_and_build("v1.0.0")
+    place.make_public(built)
     # Somebody sent another file under that version.
     wheel = next(Path(path) for path in built if path.endswith(".whl"))
     original = wheel.read_bytes()
@@ -320,10 +308,7 @@ def test_what_is_missing_is_said_before_anything_is_made(workplace: MakeWorkplac
 
 def test_a_token_of_another_scope_for_the_index(workplace: MakeWorkplace) -> None:
     place = workplace("library")
-    place.push()
-    place.tag("v1.0.0")
-    for words in (["create"], ["upload", *place.build("v1.0.0")], ["publish"]):
-        place.command(*words)
+    place.make_public(place.tag_and_build("v1.0.0"))
     weak = place.repository.owner.new_token("write:repository")
     said = place.refused("index", DEPLOY_TOKEN=weak)
     assert said.startswith("release: Gitea's index:") and weak not in said
@@ -354,9 +339,7 @@ def test_many_releases(workplace: MakeWorkplace) -> None:
 def test_a_passing_failure_of_each_request(how: str, workplace: MakeWorkplace) -> None:
     """What fails once at the network or the server is done again, and nothing is there twice."""
     place = workplace("library")
-    place.push()
-    place.tag("v1.0.0")
-    built = place.build("v1.0.0")
+    built = place.tag_and_build("v1.0.0")
     planted = [
         ("GET", "/releases", how),
         ("POST", "/releases$", how),
@@ -366,8 +349,7 @@ def test_a_passing_failure_of_each_request(how: str, workplace: MakeWorkplace) -
         ("PATCH", "/releases/", how),
     ]
     with watched(place, library_files), proxy(place.repository.owner.server.url, *planted) as trouble:
-        for words in (["create"], ["upload", *built], ["publish"]):
-            place.command(*words, GITHUB_SERVER_URL=trouble.url)
+        place.make_public(built, GITHUB_SERVER_URL=trouble.url)
         assert trouble.planted == [], "not every failure was met"
         time.sleep(0.2)
     check_release(place, "v1.0.0", library_files("v1.0.0"))
@@ -377,9 +359,7 @@ def test_a_passing_failure_of_each_request(how: str, workplace: MakeWorkplace) -
 def test_a_run_that_broke_off_is_finished_by_another(step: int, workplace: MakeWorkplace) -> None:
     """A failure that lasts leaves a draft; the same commands once more end in the undisturbed release."""
     place = workplace("library")
-    place.push()
-    place.tag("v1.0.0")
-    built = place.build("v1.0.0")
+    built = place.tag_and_build("v1.0.0")
     where = [
         ("POST", "/releases$"),
         ("POST", "/assets.name=sample-1.0.0-py3"),
@@ -408,9 +388,7 @@ def test_a_run_that_broke_off_is_finished_by_another(step: int, workplace: MakeW
 
 def test_requests_are_few(workplace: MakeWorkplace) -> None:
     place = workplace("library")
-    place.push()
-    place.tag("v1.0.0")
-    built = place.build("v1.0.0")
+    built = place.tag_and_build("v1.0.0")
     place.command("create")
     methods = [method for method, _ in requests_of_upload(place, *built)]
     assert methods.count("GET") == 1, "the listing"

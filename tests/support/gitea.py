@@ -271,10 +271,6 @@ class Repository:
         """Set a new variable of Actions."""
         self.api.post(f"{self.path}/actions/variables/{name}", value=value)
 
-    def protect(self, branch: str, **options: Any) -> None:
-        """Let nobody push to a branch, unless `options` (as the API has them) allow it."""
-        self.api.post(f"{self.path}/branch_protections", rule_name=branch, **options)
-
     def releases(self, **params: Any) -> list[dict[str, Any]]:
         """Give all releases, drafts as well."""
         return self.api.pages(f"{self.path}/releases", **params)
