@@ -18,14 +18,26 @@ class TargetError(Exception):
     """The table cannot be read; the message says what would be right."""
 
 
+def read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TargetError(f"{path}: {error.strerror}") from None
+    except ValueError as error:  # no TOML, or no UTF-8
+        raise TargetError(f"{path.name}: {error}") from None
+
+
+def find_pyproject() -> Path:
+    """Find the one with a project in it: another may have settings of tools only."""
+    found = [*ROOT.glob("pyproject.toml"), *sorted(ROOT.glob("*/pyproject.toml"))]
+    if not found:
+        raise TargetError("pyproject.toml is missing.")
+    return next((path for path in found if "project" in read_toml(path)), found[0])
+
+
 def read_pyproject(pyproject: Path) -> tuple[str, dict[str, Any]]:
     """Read what the project is called, and all that stands beside it."""
-    try:
-        content = tomllib.loads(pyproject.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TargetError(f"{pyproject}: {error.strerror}") from None
-    except ValueError as error:  # no TOML, or no UTF-8
-        raise TargetError(f"{pyproject.name}: {error}") from None
+    content = read_toml(pyproject)
     name = content.get("project", {}).get("name")
     if not isinstance(name, str):
         raise TargetError(f'{pyproject.name}: [project] has no name; write for example name = "my-app".')
@@ -56,13 +68,6 @@ def flags(targets: dict[str, Any], target: str) -> list[str]:
         for name in names:
             result += [flag, name]
     return result
-
-
-def find_pyproject() -> Path:
-    found = [*ROOT.glob("pyproject.toml"), *sorted(ROOT.glob("*/pyproject.toml"))]
-    if not found:
-        raise TargetError("pyproject.toml is missing.")
-    return found[0]
 
 
 def main() -> int:

@@ -26,7 +26,7 @@ from packaging.version import InvalidVersion, Version
 from releasing import ReleaseError, fail, one_line, say
 from releasing.forge import connect, reason
 from releasing.prepare import git, git_environment, may_push, own_tree
-from releasing.project import find_pyproject, run, settings
+from releasing.project import find_project, run, settings
 from review_update import ReviewError, not_kept
 from version import ROOT
 
@@ -84,7 +84,7 @@ def conflicts(tree: Path) -> list[str]:
 
 def lock(tree: Path) -> str:
     """Renew uv.lock where pyproject.toml has changed; gives what a person must do instead."""
-    folder = tree / find_pyproject()[0].relative_to(ROOT).parent
+    folder = tree / find_project()[0].relative_to(ROOT).parent
     if not (folder / "uv.lock").exists():
         return ""
     try:

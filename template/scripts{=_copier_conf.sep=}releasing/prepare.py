@@ -18,7 +18,7 @@ from version import ROOT
 
 from releasing import ReleaseError, add_command, in_workflow, say, secret
 from releasing.forge import connect
-from releasing.project import HEADING, find_pyproject, is_from_tag, notes_of, run, settings, versions_in
+from releasing.project import HEADING, find_project, is_from_tag, notes_of, run, settings, versions_in
 
 BUMPS = ("major", "minor", "patch", "rc")
 CHANGE = re.compile(r"(?P<kind>[a-z]+)(?:\((?P<scope>[^)]*)\))?(?P<breaking>!)?: *(?P<text>.+)")
@@ -178,7 +178,7 @@ def raised(version: Version, part: str) -> Version:
 
 def raise_version(tree: Path, version: Version) -> None:
     """Write the version into pyproject.toml and uv.lock, and commit that."""
-    folder = tree / find_pyproject()[0].relative_to(ROOT).parent
+    folder = tree / find_project()[0].relative_to(ROOT).parent
     uv = os.environ.get("UV") or str(ROOT / "scripts" / "uv.sh")
     run([uv, "version", "--quiet", "--no-sync", str(version)], cwd=folder)
     if git("status", "--porcelain", "--untracked-files=no", cwd=tree):

@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 
 import stamina
 from packaging.version import Version
+from targets import TargetError, find_pyproject, read_pyproject
 from version import FROM_TAG, ROOT, VersionError, declared_version, tagged_version
 
 from releasing import ReleaseError, mask, one_line
@@ -146,16 +147,13 @@ def settings() -> dict[str, Any]:
         raise ReleaseError(f"scripts/release.toml cannot be read ({error}); `copier update` writes it.") from None
 
 
-def find_pyproject() -> tuple[Path, dict[str, Any]]:
-    """Give the one pyproject.toml with a project in it."""
-    for path in [*ROOT.glob("pyproject.toml"), *sorted(ROOT.glob("*/pyproject.toml"))]:
-        try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ReleaseError(f"{path.name} cannot be read: {error}") from None
-        if "project" in content:
-            return path, content
-    raise ReleaseError("pyproject.toml is missing.")
+def find_project() -> tuple[Path, str]:
+    """Give the pyproject.toml with the project in it, and what the project is called."""
+    try:
+        path = find_pyproject()
+        return path, read_pyproject(path)[0]
+    except TargetError as error:
+        raise ReleaseError(str(error)) from None
 
 
 def wanted_tag() -> str:
@@ -197,7 +195,7 @@ def read_project(tag: str | None = None) -> Project:
     try:
         return Project(
             name=str(content["name"]),
-            slug=str(find_pyproject()[1]["project"]["name"]),
+            slug=find_project()[1],
             server=str(content["server"]).rstrip("/"),
             owner=str(content["owner"]),
             repository=str(content["repository"]),
