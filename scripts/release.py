@@ -32,7 +32,8 @@ SCRIPTS = REPOSITORY / "template" / "scripts"
 def load_machinery() -> Any:
     """Make importable what projects release themselves with; what it works on is this repository."""
     sys.path.insert(0, str(SCRIPTS))
-    vars(importlib.import_module("version"))["ROOT"] = REPOSITORY
+    for name in ("version", "targets"):
+        vars(importlib.import_module(name))["ROOT"] = REPOSITORY
     (package,) = SCRIPTS.parent.glob("scripts*releasing")
     spec = importlib.util.spec_from_file_location(
         "releasing", package / "__init__.py", submodule_search_locations=[str(package)]

@@ -73,7 +73,7 @@ def finish(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_from_nothing_and_once_more(bare_machine: dict[str, str], template: Path, tmp_path: Path) -> None:
+def test_from_nothing(bare_machine: dict[str, str], template: Path, tmp_path: Path) -> None:
     env = {**bare_machine, "DEMO_DIR": str(tmp_path / "shown")}
     shell = pexpect.spawn(
         "make", ["demo"], cwd=str(template), env=env, encoding="utf-8", timeout=900, dimensions=(40, 160)
@@ -93,23 +93,10 @@ def test_from_nothing_and_once_more(bare_machine: dict[str, str], template: Path
     assert shell.exitstatus == 0
     assert not listens(url[1])
 
-    again = subprocess.run(
-        ["make", "demo", "DEMO_SECONDS=0.5"],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=template,
-        env=env,
-        timeout=900,
-    )
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert again.stderr == ""
-    assert again.stdout.endswith("  Stopped.\n")
-
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("long")
-def test_by_somebody_without_rights(bare_machine: dict[str, str], template: Path) -> None:
+def test_by_somebody_without_rights_and_once_more(bare_machine: dict[str, str], template: Path) -> None:
     """Debian's account nobody, with Debian's programs only, and a home that is made for this."""
     python = Path("/usr/bin/python3")
     version = run([python, "-c", "import sys; print(sys.version_info[:2] >= (3, 11))"]).stdout.strip()
@@ -120,22 +107,24 @@ def test_by_somebody_without_rights(bare_machine: dict[str, str], template: Path
         shutil.copytree(template, Path(home, "template"), symlinks=True)
         run(["chown", "-R", f"{nobody.pw_uid}:{nobody.pw_gid}", home])
         env = {name: value for name, value in bare_machine.items() if name != "UV_CACHE_DIR"}
-        result = subprocess.run(
-            ["make", "demo", "DEMO_SECONDS=0.5"],
-            check=False,
-            capture_output=True,
-            text=True,
-            cwd=f"{home}/template",
-            env=env | {"PATH": "/usr/bin:/bin", "HOME": home},
-            timeout=900,
-            user=nobody.pw_uid,
-            group=nobody.pw_gid,
-            extra_groups=[],
-        )
-    assert result.returncode == 0, result.stdout + result.stderr
-    for step in STEPS:
-        assert re.search(rf"[✓·] {step} +\d+\.\d s", result.stdout), result.stdout
-    assert result.stdout.endswith("  Stopped.\n")
+        for _ in range(2):  # the second one takes the place of the first
+            result = subprocess.run(
+                ["make", "demo", "DEMO_SECONDS=0.5"],
+                check=False,
+                capture_output=True,
+                text=True,
+                cwd=f"{home}/template",
+                env=env | {"PATH": "/usr/bin:/bin", "HOME": home},
+                timeout=900,
+                user=nobody.pw_uid,
+                group=nobody.pw_gid,
+                extra_groups=[],
+            )
+            assert result.returncode == 0, result.stdout + result.stderr
+            for step in STEPS:
+                assert re.search(rf"[✓·] {step} +\d+\.\d s", result.stdout), result.stdout
+            assert result.stdout.endswith("  Stopped.\n")
+    assert result.stderr == ""
 
 
 def healthy(url: str) -> bool:

@@ -17,9 +17,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PureWindowsPath
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 from tests.conftest import Render
 from tests.support import wine
+from tests.support.browser import chromium
 from tests.support.gitea import Server
 from tests.support.packages import require_apt
 from tests.support.releases import Key, Releases, signed
@@ -100,6 +102,27 @@ class InstalledOnWindows(Installed):
         return int(status["release"]["size"])
 
 
+class Looking:
+    """A person who looks at the page of an app."""
+
+    def __init__(self, browser: Browser, app: InstalledOnWindows) -> None:
+        self.page = browser.new_page()
+        self.page.goto(f"http://127.0.0.1:{app.port}/")
+        expect(self.page.locator("#version")).to_have_text(app.current)
+
+    def click_update(self, version: str) -> None:
+        """Have the version installed that the page offers."""
+        expect(self.page.locator("#update-banner")).to_contain_text(f"Version {version} is available.", timeout=30_000)
+        self.page.get_by_role("tab", name="Updates").click()
+        self.page.locator("#update-now").click()
+
+    def reads(self, what: str, version: str) -> None:
+        """Wait until the page says what has become of an update, and shows the version."""
+        expect(self.page.locator("#update-result")).to_contain_text(what, timeout=2000 * SECONDS)
+        expect(self.page.locator("#version")).to_have_text(version, timeout=30_000)
+        expect(self.page.get_by_role("dialog")).to_be_hidden()
+
+
 @pytest.fixture(scope="module")
 def trusted(tmp_path_factory: pytest.TempPathFactory) -> Key:
     """A key besides the project's own."""
@@ -153,13 +176,15 @@ def series(released: Source, portable: InstalledOnWindows, trusted: Key, tmp_pat
 
 def test_an_unpacked_app_loads_only_itself(released: Source, portable: InstalledOnWindows, tmp_path: Path) -> None:
     before = portable.digests("1.0.0")
-    with portable.run():
+    with portable.run(), chromium() as browser:
         portable.wait("1.0.0", SECONDS)
+        person = Looking(browser, portable)
         note = portable.root / "data" / "note.txt"
         note.write_text("mine", encoding="utf-8")
         assert portable.offered("1.1.0") <= APP_ONLY_BYTES
         assert portable.status()["install_type"] == "portable"
-        portable.update("1.1.0")
+        person.click_update("1.1.0")
+        person.reads("Updated: version 1.1.0 runs now.", "1.1.0")
         assert portable.outcome("1.1.0") == ("updated", "1.0.0")
         portable.stop()
     assert portable.current == "1.1.0"
@@ -300,10 +325,14 @@ class Series:
         own = {"UPDATE_URL": self.releases.url, "UPDATE_REPOSITORY": self.releases.repository, **others}
         return self.app.start(**{f"{self.app.prefix}_{name}": value for name, value in own.items()})
 
-    def apply(self, version: str, behaviour: str = "") -> None:
+    def offer(self, version: str, behaviour: str = "") -> None:
+        """Release a version, and let the app find it."""
         self.release(version, behaviour)
         self.app.wait_for_another_check()
         self.app.offered(version)
+
+    def apply(self, version: str) -> None:
+        self.offer(version)
         self.app.ask("/system/update/apply", {"version": version, "when": "now"})
 
     def wait_for_point(self, point: str | float, version: str) -> None:
@@ -380,12 +409,16 @@ def test_versions_that_do_not_prove_themselves_are_gone_back_from(
         stack.callback(lambda: app.kill(launcher))
         app.wait("1.0.0", SECONDS)
         assert app.status()["install_type"] == kind
-        series.update("1.1.0")
+        person = Looking(stack.enter_context(chromium()), app)
+        series.offer("1.1.0")
+        person.click_update("1.1.0")
+        person.reads("Updated: version 1.1.0 runs now.", "1.1.0")
         for number, behaviour in enumerate(BEHAVIOURS):
             bad = f"1.2.{number}"
-            series.apply(bad, behaviour)
-            assert app.outcome(bad, 3 * SECONDS) == ("rolled_back", "1.1.0"), behaviour
-            app.wait("1.1.0", SECONDS)
+            series.offer(bad, behaviour)
+            person.click_update(bad)
+            person.reads(f"Version {bad} did not work, so version 1.1.0 runs again.", "1.1.0")
+            assert app.outcome(bad) == ("rolled_back", "1.1.0"), behaviour
             app.wait_for_another_check()
             offer = app.status()["release"]
             assert offer is None or offer["version"] != bad, "it is offered again"
