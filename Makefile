@@ -36,7 +36,7 @@ test-fast: python ## questions, rendering and hooks, in less than 90 s
 	@$(PYTEST) -m "not slow" tests/questions tests/render tests/hooks tests/scripts tests/docs tests/demo $(PYTEST_ARGS)
 
 .PHONY: test-all
-test-all: lint ## everything, long series whole: some 15 minutes more
+test-all: lint ## everything, long series whole: some two hours
 	@$(PYTEST) --series=all $(PYTEST_ARGS)
 
 .PHONY: check
