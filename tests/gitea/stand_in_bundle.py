@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import io
+import shutil
 import subprocess
 import tarfile
 import tomllib
@@ -58,7 +59,8 @@ def make_setup(path: Path) -> None:
         path.write_bytes(b"MZ")
         return
     script = f'Name "Sample"\nOutFile "{path.resolve()}"\nSection\nSectionEnd\n'
-    subprocess.run(["makensis", "-V2", "-"], input=script, text=True, check=True)
+    makensis = shutil.which("makensis") or "makensis"
+    subprocess.run([makensis, "-V2", "-"], input=script, text=True, check=True)
     signing.sign(path)
 
 

@@ -198,6 +198,11 @@ def test_an_unpacked_app_loads_only_itself(released: Source, portable: Installed
     assert runtimes[0].samefile(runtimes[1]), "the runtime takes its space twice"
 
 
+def listed(app: InstalledOnWindows) -> str:
+    """Give the version that Windows' list of programs shows."""
+    return app.windows.registry(KEY)["DisplayVersion"]
+
+
 @pytest.mark.usefixtures("long")
 def test_what_the_installer_made_loads_only_the_app_until_the_runtime_is_another(
     released: Source, installed: InstalledOnWindows
@@ -210,7 +215,7 @@ def test_what_the_installer_made_loads_only_the_app_until_the_runtime_is_another
         assert installed.offered("1.1.0") <= APP_ONLY_BYTES
         installed.update("1.1.0")
         assert installed.outcome("1.1.0") == ("updated", "1.0.0")
-        assert installed.windows.registry(KEY)["DisplayVersion"] == "1.1.0"
+        wine.wait_until(lambda: listed(installed) == "1.1.0", "Windows lists the version")
         released.publish("1.2.0", lambda source: source.require("iniconfig"))
         try:
             installed.wait_for_another_check()
@@ -219,7 +224,7 @@ def test_what_the_installer_made_loads_only_the_app_until_the_runtime_is_another
         finally:
             released.withdraw("1.2.0")
         assert installed.outcome("1.2.0") == ("updated", "1.1.0")
-        assert installed.windows.registry(KEY)["DisplayVersion"] == "1.2.0"
+        assert listed(installed) == "1.2.0"
         assert installed.status()["install_type"] == "installer"
         assert list(installed.root.glob("versions/1.2.0/python/Lib/site-packages/iniconfig"))
         assert not (installed.root / "versions/.download").exists(), "the installer stays"
@@ -424,7 +429,7 @@ def test_versions_that_do_not_prove_themselves_are_gone_back_from(
             assert offer is None or offer["version"] != bad, "it is offered again"
         assert read(app.root / "failed").split() == [f"1.2.{number}" for number in range(len(BEHAVIOURS))]
         if kind == "installer":
-            assert app.windows.registry(KEY)["DisplayVersion"] == "1.1.0"
+            assert listed(app) == "1.1.0"
 
 
 # What becomes of an update that is killed there; when a new version answers, it is about to have proved itself.
