@@ -137,6 +137,11 @@ export function startUpdates(
       late(restarted);
       return;
     }
+    const expected = [restarted.from, restarted.target || status.currentVersion];
+    if (!expected.includes(status.currentVersion) && !isLate(restarted)) {
+      restarted.answeredAt = undefined; // not what was to come: it will be gone back from
+      return;
+    }
     restarted.answeredAt ??= Date.now();
     const known = status.last !== null && status.last.at !== restarted.lastAt;
     if (known || Date.now() - restarted.answeredAt >= PROOF * 1000) {
@@ -157,8 +162,12 @@ export function startUpdates(
     }
   }
 
+  function isLate(restarted: Restart): boolean {
+    return Date.now() - restarted.since >= LATE * 1000;
+  }
+
   function late(restarted: Restart): void {
-    if (Date.now() - restarted.since >= LATE * 1000) {
+    if (isLate(restarted)) {
       overlay.late();
     }
   }

@@ -349,6 +349,20 @@ test("says when it went back, without a WebSocket as well", async () => {
   expect(reload).not.toHaveBeenCalled();
 });
 
+test("does not believe a version that was not to come: it is gone back from", async () => {
+  await open({ state: "applying", release: RELEASE });
+  await tell("server_restarting", {});
+  Object.assign(server.status, { state: "idle", release: null, current_version: "9.9.9" });
+  await pass(30);
+  expect(reload).not.toHaveBeenCalled();
+  expect(find("update-overlay")).toMatchObject({ open: true });
+  const last = { ...LAST, outcome: "rolled_back", message: "" };
+  Object.assign(server.status, { current_version: "1.0.0", last });
+  await pass(1);
+  expect(find("update-overlay")).toMatchObject({ open: false });
+  expect(text("update-result")).toContain("Version 1.1.0 did not work, so version 1.0.0 runs again.");
+});
+
 test("asks while there is no WebSocket, and tries again to have one", async () => {
   FakeSocket.works = false;
   await open();

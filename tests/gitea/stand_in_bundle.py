@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import io
-import shutil
-import subprocess
 import tarfile
 import tomllib
 import zipfile
@@ -22,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 
 # By their names: here beside the tests these modules of a project are not.
-artifacts, signing, targets = map(import_module, ("artifacts", "signing", "targets"))
+artifacts, bundle_common, signing, targets = map(import_module, ("artifacts", "bundle_common", "signing", "targets"))
 
 
 def main() -> None:
@@ -58,9 +56,10 @@ def make_setup(path: Path) -> None:
     if not signing.wanted():
         path.write_bytes(b"MZ")
         return
-    script = f'Name "Sample"\nOutFile "{path.resolve()}"\nSection\nSectionEnd\n'
-    makensis = shutil.which("makensis") or "makensis"
-    subprocess.run([makensis, "-V2", "-"], input=script, text=True, check=True)
+    script = path.with_suffix(".nsi")
+    script.write_text(f'Name "Sample"\nOutFile "{path.resolve()}"\nSection\nSectionEnd\n', encoding="utf-8")
+    bundle_common.run(["makensis", "-V2", script], what="setup.exe cannot be made")
+    script.unlink()
     signing.sign(path)
 
 
