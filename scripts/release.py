@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["httpx2>=2.15", "packaging>=25", "stamina>=25"]
+# dependencies = ["httpx2>=2.16.1", "packaging>=25", "stamina>=25"]
 # ///
 """Release the template, with what generated projects release themselves with; the notes are a section of CHANGELOG.md.
 

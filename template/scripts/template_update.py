@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["copier>=9.18", "httpx2>=2.15", "packaging>=25", "pyyaml>=6", "stamina>=25"]
+# dependencies = ["copier>=9.18", "httpx2>=2.16.1", "packaging>=25", "pyyaml>=6", "stamina>=25"]
 # ///
 """Bring the template's news as a pull request: `copier update` on a branch of its own, conflicts listed, never on the default branch.
 

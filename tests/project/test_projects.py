@@ -27,7 +27,13 @@ PROJECTS: dict[str, Answers] = {
     "desktop": {"targets": ["desktop"], "python_version": "3.12", "frontend": False, "tkinter": True},
     "library": {"targets": ["library"], "python_version": "3.13", "source_dir": "server", "index": "both"},
     "docker-desktop": {"targets": ["docker", "desktop"], "python_version": "3.11", "frontend": False},
-    "docker-library": {"targets": ["docker", "library"], "python_version": "3.12", "frontend": False, "index": "pypi"},
+    "docker-library": {
+        "targets": ["docker", "library"],
+        "python_version": "3.12",
+        "frontend": False,
+        "auto_update": True,
+        "index": "pypi",
+    },
     "desktop-library": {"targets": ["desktop", "library"], "python_version": "3.14", "frontend": True},
     "all-code": {
         "targets": [*TARGETS],
