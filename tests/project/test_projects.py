@@ -46,6 +46,8 @@ PROJECTS: dict[str, Answers] = {
 }
 # Their workflows run too, in fresh clones: the longest without a frontend; in whole series that with one as well.
 WITH_WORKFLOW = {"sample": {"docker-library"}, "all": {"docker-library", "docker"}}
+# Their wheels are tested with these; the workflow of docker-library does it with the lowest, on the newest Python.
+WITH_DEPENDENCIES = {"library": "highest", "all-code": "lowest"}
 NAMES = ["first", "stdlib", "digits", "dependency", "last", "server", "code", "unicode"]
 
 
@@ -117,9 +119,9 @@ def test_from_setup_to_the_first_commit(
         check_wheel(project, has_web=has_web, has_frontend=has_frontend)
         assert project.git("status", "--porcelain") == ""
 
-    if kind == "library":  # with the oldest ones: the workflow of docker-library, above
-        with subtests.test("the tests pass against the wheel with the newest dependencies"):
-            assert " passed" in project.make("check-wheel", "DEPENDENCIES=highest")
+    if dependencies := WITH_DEPENDENCIES.get(kind):
+        with subtests.test(f"the tests pass against the wheel with the {dependencies} dependencies"):
+            assert " passed" in project.make("check-wheel", f"DEPENDENCIES={dependencies}")
 
     if has_web:
         with subtests.test("the app starts, answers and stops"):
