@@ -13,6 +13,8 @@ OPTIMISED := $(shell /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info 
 MEASURE = $(if $(OPTIMISED),UV_PROJECT_ENVIRONMENT=.venv-bench $(call run,$(OPTIMISED)),$(RUN))
 # tests/conftest.py says which tests go to which of the two processes.
 PYTEST = $(RUN) pytest -n 2
+# What measures runs first and alone.
+run-all = $(MEASURE) pytest --quiet $(1) tests/bench && $(PYTEST) $(1) --ignore=tests/bench
 
 .PHONY: help
 help: ## this list
@@ -28,8 +30,7 @@ demo-gitea: python ## a release: a Gitea and a runner, a project with every targ
 
 .PHONY: test
 test: lint ## everything, long series sampled (PYTEST_ARGS="-k docker")
-# What measures runs first and alone.
-	@$(if $(PYTEST_ARGS),$(PYTEST) $(PYTEST_ARGS),$(MEASURE) pytest --quiet tests/bench && $(PYTEST) --ignore=tests/bench)
+	@$(if $(PYTEST_ARGS),$(PYTEST) $(PYTEST_ARGS),$(call run-all,--series=sample))
 
 .PHONY: test-fast
 test-fast: python ## questions, rendering and hooks, in less than 90 s
@@ -37,7 +38,7 @@ test-fast: python ## questions, rendering and hooks, in less than 90 s
 
 .PHONY: test-all
 test-all: lint ## everything, long series whole: some two hours
-	@$(PYTEST) --series=all $(PYTEST_ARGS)
+	@$(if $(PYTEST_ARGS),$(PYTEST) --series=all $(PYTEST_ARGS),$(call run-all,--series=all))
 
 .PHONY: check
 check: lint test-fast ## what to run before a commit

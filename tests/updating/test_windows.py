@@ -449,7 +449,6 @@ def takes_space(app: InstalledOnWindows) -> set[str]:
     return {str(path) for path, twin in twins.items() if not (twin.exists() and path.samefile(twin))}
 
 
-@pytest.mark.usefixtures("long")
 def test_killed_at_any_point_it_starts_and_updates(
     released: Source, series: Series, pytestconfig: pytest.Config
 ) -> None:
