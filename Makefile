@@ -30,7 +30,7 @@ demo-gitea: python ## a release: a Gitea and a runner, a project with every targ
 
 .PHONY: test
 test: lint ## everything, long series sampled (PYTEST_ARGS="-k docker")
-	@$(if $(PYTEST_ARGS),$(PYTEST) $(PYTEST_ARGS),$(call run-all,--series=sample))
+	@$(if $(PYTEST_ARGS),$(PYTEST) $(PYTEST_ARGS),$(call run-all))
 
 .PHONY: test-fast
 test-fast: python ## questions, rendering and hooks, in less than 90 s
