@@ -24,7 +24,7 @@ from tests.support import docker, windows_pythons
 from tests.support.gitea import POLL, Owner, Repository, Run, serve
 from tests.support.gitea_runner import run_jobs
 from tests.support.projects import Project, newcomer
-from tests.support.tools import run, uv
+from tests.support.tools import MissingError, run, uv
 
 TEMPLATE = Path(__file__).resolve().parents[1]
 NAME, PASSWORD = "ada", "harbour-weather"  # of a server that is here only, and ends with this program
@@ -159,6 +159,11 @@ def main() -> int:
                 time.sleep(min(seconds, 1e8))
     except DemoError as error:
         return fail(str(error))
+    except MissingError as error:
+        install = (
+            f"apt-get install --no-install-recommends {' '.join(error.packages)}" if error.packages else error.what
+        )
+        return fail(f"this machine lacks something, and may not be given it: {install}")
     except KeyboardInterrupt:
         pass
     say("ended")

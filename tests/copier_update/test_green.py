@@ -16,6 +16,15 @@ from tests.support.tools import run
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("long")]
 
+# From which version, and with which answers.
+UPDATED: dict[str, tuple[str, Answers]] = {
+    "library": (SYNTHETIC[0], answers_for(["library"], package_name="sample")),
+    "docker": (
+        SYNTHETIC[0],
+        answers_for(["docker"], package_name="sample", source_dir="server", frontend=False),
+    ),
+    "all": (SYNTHETIC[1], answers_for(TARGETS, package_name="sample")),
+}
 MODULE = '''"""What I added."""
 
 
@@ -30,15 +39,7 @@ def test_twice() -> None:
 """
 
 
-@pytest.mark.parametrize(
-    ("version", "answers"),
-    [
-        (SYNTHETIC[0], answers_for(["library"], package_name="sample")),
-        (SYNTHETIC[0], answers_for(["docker"], package_name="sample", source_dir="server", frontend=False)),
-        (SYNTHETIC[1], answers_for(TARGETS, package_name="sample")),
-    ],
-    ids=["library", "docker", "all"],
-)
+@pytest.mark.parametrize(("version", "answers"), UPDATED.values(), ids=list(UPDATED))
 def test_an_updated_project_passes_its_checks(
     version: str, answers: Answers, living: MakeLiving, fresh: Callable[[Answers], Living], tmp_path: Path
 ) -> None:

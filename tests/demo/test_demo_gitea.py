@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from scripts import demo_gitea
 from tests.conftest import REPOSITORY
-from tests.support.tools import run
+from tests.support.tools import MissingError, run
 
 # What every target adds to a release.
 FILES = re.compile(
@@ -65,4 +68,21 @@ def test_a_time_that_is_none_is_one_clear_line(seconds: str) -> None:
     result = run(command, cwd=REPOSITORY, env={**os.environ, "DEMO_SECONDS": seconds}, returncode=1)
     assert result.stderr == (
         f"demo-gitea: DEMO_SECONDS={seconds} is no number of seconds; write for example DEMO_SECONDS=30.\n"
+    )
+
+
+def test_what_the_machine_lacks_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def serve() -> None:
+        raise MissingError("maven gcc (names of Debian's packages)", ["maven", "gcc"])
+
+    monkeypatch.setattr(demo_gitea, "environment", lambda: nullcontext(({}, [])))
+    monkeypatch.setattr(demo_gitea, "serve", serve)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # it is for a program of its own
+    monkeypatch.setattr(sys, "argv", ["demo_gitea"])
+    assert demo_gitea.main() == 1
+    assert capsys.readouterr().err == (
+        "demo-gitea: this machine lacks something, and may not be given it: "
+        "apt-get install --no-install-recommends maven gcc\n"
     )

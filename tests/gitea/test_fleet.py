@@ -171,7 +171,7 @@ def test_renovate_opens_a_pull_request(fleet: Fleet, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(text, encoding="utf-8")
 
     def bot() -> None:
-        scopes = ("write:repository", "read:user", "write:issue", "read:organization", "read:misc")
+        scopes = ("write:repository", "read:user", "write:issue", "read:organization")
         token = fleet.owner.new_token(*scopes)
         result = renovate(
             "renovate.js",
