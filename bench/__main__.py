@@ -25,6 +25,25 @@ PAGE = """# Measured
 `make bench BENCH_ARGS="--markdown docs/reference/performance.md"` writes this page. A ratio is to the row without one.
 It is of the processor's seconds where they are known: the rest of the machine hardly changes them."""
 
+Part = Callable[[Path, Path, argparse.Namespace], Table]
+PARTS: dict[str, Part] = {
+    "copies": lambda template, scratch, options: compare_copies(template, scratch, options.runs),
+    "combinations": lambda template, scratch, options: compare_combinations(
+        template, scratch, combinations(options.all)
+    ),
+    "images": lambda template, scratch, options: compare_builds(template, scratch, min(options.runs, 3)),
+    "bundle-start": lambda template, scratch, options: bundles.compare_starts(template, scratch, options.runs),
+    "bundle-again": lambda template, scratch, options: bundles.compare_builds(template, scratch, min(options.runs, 3)),
+    "windows-dependencies": lambda template, scratch, options: compare_dependencies(
+        template, scratch, min(options.runs, 3)
+    ),
+    "windows-installer": lambda template, scratch, _: compare_sizes(template, scratch),
+    "updates": lambda template, scratch, options: compare_updates(template, scratch, options.runs),
+    "release": lambda template, scratch, options: releases.measure_releases(template, scratch, min(options.runs, 3)),
+    "release-calls": lambda template, scratch, _: releases.measure_calls(template, scratch),
+    "release-memory": lambda template, scratch, _: releases.measure_memory(template, scratch),
+}
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
@@ -32,9 +51,7 @@ def main() -> int:
         "parts",
         nargs="*",
         metavar="PART",
-        help="copies, combinations, images, bundle-start, bundle-again, windows-dependencies, windows-installer, "
-        "updates, "
-        "release, release-calls, release-memory (default: all)",
+        help=f"{', '.join(PARTS)} (default: all)",
     )
     parser.add_argument("--runs", type=int, default=9, help="runs of each program (default: %(default)s)")
     parser.add_argument("--all", action="store_true", help="every combination of answers, not a sample: minutes")
@@ -43,21 +60,8 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        parts: dict[str, Callable[[Path], Table]] = {
-            "copies": lambda template: compare_copies(template, scratch, arguments.runs),
-            "combinations": lambda template: compare_combinations(template, scratch, combinations(arguments.all)),
-            "images": lambda template: compare_builds(template, scratch, min(arguments.runs, 3)),
-            "bundle-start": lambda template: bundles.compare_starts(template, scratch, arguments.runs),
-            "bundle-again": lambda template: bundles.compare_builds(template, scratch, min(arguments.runs, 3)),
-            "windows-dependencies": lambda template: compare_dependencies(template, scratch, min(arguments.runs, 3)),
-            "windows-installer": lambda template: compare_sizes(template, scratch),
-            "updates": lambda template: compare_updates(template, scratch, arguments.runs),
-            "release": lambda template: releases.measure_releases(template, scratch, min(arguments.runs, 3)),
-            "release-calls": lambda template: releases.measure_calls(template, scratch),
-            "release-memory": lambda template: releases.measure_memory(template, scratch),
-        }
-        if unknown := set(arguments.parts) - set(parts):
-            parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+        if unknown := set(arguments.parts) - set(PARTS):
+            parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
         if arguments.runs < 1:
             parser.error("--runs must be 1 or more")
         if changed():
@@ -65,9 +69,9 @@ def main() -> int:
         print(f"Measured {machine()}.")
         tables = []
         template = committed(REPOSITORY, scratch / "template")
-        for part in arguments.parts or parts:
+        for part in arguments.parts or PARTS:
             try:
-                tables.append(parts[part](template))
+                tables.append(PARTS[part](template, scratch, arguments))
             except (AssertionError, OSError, RuntimeError) as error:
                 print(f"bench: {part}: {error}", file=sys.stderr)
                 return 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import bundles, releases
+from bench import bundles, images, releases
 from bench.copying import IN_ALL, committed, compare_combinations, compare_copies
 from bench.measure import Table, Times, amount_row, row, size_row
 from bench.updates import compare_updates
@@ -47,6 +47,7 @@ def test_every_combination_is_rendered_in_time(packed: Path, tmp_path: Path) -> 
 
 
 LONG: dict[str, Callable[[Path, Path], Table]] = {
+    "an image is built again at once": partial(images.compare_builds, runs=1),
     "a Linux bundle starts sooner than what PyInstaller makes": partial(bundles.compare_starts, runs=9),
     "a Linux bundle is built again at once": partial(bundles.compare_builds, runs=1),
     "dependencies for Windows come at once": partial(compare_dependencies, runs=1),
