@@ -141,8 +141,12 @@ class Workplace:
 MakeWorkplace = Callable[..., Workplace]
 
 
+# Seconds between two looks while jobs run: often enough, and it leaves them the server and the processor.
+SELDOM = 0.25
+
+
 @contextmanager
-def watched(place: Workplace, wanted: Callable[[str], Sequence[str]]) -> Iterator[list[str]]:
+def watched(place: Workplace, wanted: Callable[[str], Sequence[str]], pause: float = 0.05) -> Iterator[list[str]]:
     """Ask for the public releases all the while, as an app would: none may ever lack a file."""
     problems: list[str] = []
     seen: set[str] = set()
@@ -156,7 +160,7 @@ def watched(place: Workplace, wanted: Callable[[str], Sequence[str]]) -> Iterato
                     problems.append(f"{release['tag_name']} is public without {sorted(lacking)}")
                 seen.add(release["tag_name"])
 
-        with repeated(watch, 0.05):
+        with repeated(watch, pause):
             yield problems
     assert problems == []
     assert seen, "no release was ever public"
@@ -172,7 +176,7 @@ def nothing_public(place: Workplace, reader: Owner) -> Iterator[list[int]]:
     def look() -> None:
         looked.append(len(reader.api.get(f"{repository.path}/releases")))
 
-    with repeated(look, 0.02):
+    with repeated(look, 0.05):
         yield looked
     assert set(looked) == {0}, f"{len([number for number in looked if number])} of {len(looked)} times one was there"
 

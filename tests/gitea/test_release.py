@@ -23,6 +23,7 @@ from tests.answers import Answers
 from tests.conftest import Render
 from tests.gitea.proxy import proxy
 from tests.gitea.releases import (
+    SELDOM,
     MakeWorkplace,
     Workplace,
     check_release,
@@ -52,7 +53,7 @@ def test_stable_and_pre_release_from_the_tag(workplace: MakeWorkplace, docker: D
     place = workplace("docker", "library")
     place.repository.secret("DEPLOY_TOKEN", place.token)
     place.push()
-    with watched(place, library_files):
+    with watched(place, library_files, SELDOM):
         first = place.release("v1.0.0", "- “Quotes”, `$(code)` and 🚀.").check()
         assets = check_release(place, "v1.0.0", library_files("v1.0.0"))
         owner = place.repository.owner
@@ -88,7 +89,7 @@ def test_a_desktop_app_from_the_tag(workplace: MakeWorkplace, environment: Mappi
     place.repository.secret("UPDATE_SIGNING_KEY", key)
     place.repository.variable("WINDOWS_PYTHON_URL", environment["WINDOWS_PYTHON_URL"])
     place.push()
-    with watched(place, desktop_files):
+    with watched(place, desktop_files, SELDOM):
         released = place.release("v1.0.0").check()
     assets = check_release(place, "v1.0.0", desktop_files("v1.0.0"))
     manifest = json.loads(assets["update.json"])
@@ -514,7 +515,7 @@ def test_a_person_publishes(workplace: MakeWorkplace, runner: None) -> None:
     place = workplace("library", release_gate="manual")
     place.repository.secret("DEPLOY_TOKEN", place.token)
     place.push()
-    with watched(place, library_files):
+    with watched(place, library_files, SELDOM):
         # On Gitea's page.
         release = make_draft(place, "v1.0.0")
         place.repository.api.patch(f"{place.repository.path}/releases/{release['id']}", draft=False)

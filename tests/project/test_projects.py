@@ -95,7 +95,10 @@ def test_from_setup_to_the_first_commit(
         listed = set(re.findall(r"^  make (\S+) +\S", project.make("help"), re.MULTILINE))
         assert listed == commands(has_web=has_web, has_library=has_library, answers=answers)
 
-    project.make("check")
+    said = project.make("check")
+    with subtests.test("make check shows the coverage"):
+        assert re.search(r"^TOTAL .* \d+%$", said, re.MULTILINE)
+        assert (project.source / "htmlcov/index.html").is_file()
     with subtests.test("make check leaves nothing behind"):
         assert project.files() == rendered | locks
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -15,7 +16,8 @@ pytestmark = pytest.mark.slow
 
 def collected(*arguments: str) -> list[str]:
     command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-p", "no:cacheprovider", *arguments]
-    result = subprocess.run(command, check=False, capture_output=True, text=True, cwd=REPOSITORY)
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    result = subprocess.run(command, check=False, capture_output=True, text=True, cwd=REPOSITORY, env=own)
     assert result.returncode == 0, result.stdout + result.stderr
     return [line for line in result.stdout.splitlines() if "::" in line]
 

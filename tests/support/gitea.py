@@ -40,7 +40,7 @@ from tests.support.tools import cache, made_once, program, run
 RECIPE = "1"  # of the prepared data folder; another one makes it anew
 ADMIN = "admin-of-tests"
 JOB_MINUTES = 20  # the longest that a test waits for a run, on a machine that others use as well
-POLL = 0.25
+POLL = 0.5  # seconds; the server looks a run up in its database each time
 
 SETTINGS = """
 WORK_PATH = {folder}
