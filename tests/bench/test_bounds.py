@@ -15,7 +15,7 @@ from bench.updates import compare_updates
 from bench.windows import compare_dependencies, compare_sizes
 from tests.answers import pairwise, sampled_combinations, subsets
 
-BARE_TAKES = 0.54  # seconds of the processor, as in docs/reference/performance.md
+BARE_TAKES = 0.54  # seconds of the processor of the machine for which the bounds are (docs/explanation/design.md)
 
 
 @pytest.fixture(scope="module")
