@@ -19,6 +19,7 @@ from tests.support import windows_pythons
 from tests.support.packages import require_apt
 from tests.support.projects import FOREIGN
 from tests.support.tools import run, uv
+from tests.support.windows_app import FAST_SETUP
 from tests.support.windows_desktop import desktop
 from tests.support.wine import Windows, wait_until, windows, wine
 
@@ -40,7 +41,8 @@ def archive(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
     app.write_text(text.replace("    page.add_page(app)\n", f"{RESTART}    page.add_page(app)\n"), encoding="utf-8")
     own = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
     path = f"{Path(uv()).parent}{os.pathsep}{own['PATH']}"
-    environment = {**own, **windows_pythons.environment(), "PATH": path}
+    (project.parent / "nsisconf.nsh").write_text(FAST_SETUP, encoding="ascii")
+    environment = {**own, **windows_pythons.environment(), "PATH": path, "NSISCONFDIR": str(project.parent)}
     run([uv(), "lock", "--quiet"], cwd=project, env=environment)
     run([project / "scripts/build-dist-windows.sh", "--version", "1.2.3"], cwd=project, env=environment)
     return project / "dist/sample-v1.2.3-win-x64.zip"

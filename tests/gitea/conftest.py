@@ -17,7 +17,7 @@ import pytest
 from tests.answers import Answers
 from tests.build.conftest import docker
 from tests.conftest import REPOSITORY, Render
-from tests.gitea.releases import MakeWorkplace, Workplace
+from tests.gitea.releases import MakeWorkplace, Workplace, cancelled_at_the_end
 from tests.support import golang, windows_pythons
 from tests.support.docker import Docker
 from tests.support.gitea import Owner, Server, serve
@@ -96,6 +96,6 @@ def workplace_of(render: Render, tmp_path: Path) -> Callable[..., Workplace]:
 
 
 @pytest.fixture
-def workplace(workplace_of: Callable[..., Workplace], owner: Owner) -> MakeWorkplace:
+def workplace(workplace_of: Callable[..., Workplace], owner: Owner) -> Iterator[MakeWorkplace]:
     """Make such a project for an owner of this test's own."""
-    return partial(workplace_of, owner)
+    yield from cancelled_at_the_end(partial(workplace_of, owner))

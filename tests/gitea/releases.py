@@ -141,6 +141,19 @@ class Workplace:
 MakeWorkplace = Callable[..., Workplace]
 
 
+def cancelled_at_the_end(make: MakeWorkplace) -> Iterator[MakeWorkplace]:
+    """Make workplaces for a test; what it has started there and not waited for would hold up the jobs of others."""
+    places: list[Workplace] = []
+
+    def make_one(*arguments: Any, **others: Any) -> Workplace:
+        places.append(make(*arguments, **others))
+        return places[-1]
+
+    yield make_one
+    for place in places:
+        place.repository.cancel_runs()
+
+
 # Seconds between two looks while jobs run: often enough, and it leaves them the server and the processor.
 SELDOM = 0.25
 

@@ -306,6 +306,13 @@ class Repository:
         chosen = (entry for entry in entries if workflow in {None, entry["path"].partition("@")[0]})
         return [Run(self, entry["id"]) for entry in chosen]
 
+    def cancel_runs(self) -> None:
+        """Cancel all runs that are not done."""
+        entries = self.api.get(f"{self.path}/actions/runs", limit=50).get("workflow_runs") or []
+        for entry in entries:
+            if entry["status"] != "completed":
+                Run(self, entry["id"]).cancel()
+
     def run(self, within: float = 20, **wanted: str) -> Run:
         """Give the newest such run, and wait for it to be there."""
         deadline = time.monotonic() + within
