@@ -118,4 +118,4 @@ def test_what_the_comparison_says_was_measured_is_on_the_page() -> None:
     for value, unit in claimed:
         digits = len(value.partition(".")[2])
         there = {round(float(measured), digits) for measured, of in page if of == unit}
-        assert float(value) in there, f"docs/explanation/comparison.md says {value} {unit}: nothing like it was measured"
+        assert float(value) in there, f"comparison.md says {value} {unit}: that was not measured"
