@@ -16,7 +16,7 @@ from tests.build.conftest import app_for_windows
 from tests.conftest import Render, git
 from tests.support import windows_pythons
 from tests.support.tools import run, sha256, uv
-from tests.support.windows_app import FAST_SETUP
+from tests.support.windows_app import packed_in_seconds
 from tests.support.wine import Windows, screen, windows, wine
 
 pytestmark = pytest.mark.slow
@@ -110,8 +110,7 @@ def test_another_build_gives_the_same_files(
     """All but setup.exe, which is packed in no time; then that one alone, as for users."""
     clone, out = tmp_path / "elsewhere", tmp_path / "out"
     git(tmp_path, "clone", "-q", str(project), str(clone))
-    (tmp_path / "nsisconf.nsh").write_text(FAST_SETUP, encoding="ascii")
-    result = build(clone, {**environment, "NSISCONFDIR": str(tmp_path)}, "--output", str(out))
+    result = build(clone, environment | packed_in_seconds(tmp_path), "--output", str(out))
     for name, digest in digests(out).items():
         assert f"{name} " in result.stdout and digest in result.stdout
     before = {name: digest for name, digest in digests(out).items() if not name.endswith("setup.exe")}

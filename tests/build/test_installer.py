@@ -297,8 +297,8 @@ def test_the_default_app(
     project = shutil.copytree(windows_project, tmp_path / "a project", symlinks=True)
     script = project / "scripts/build-dist-windows.sh"
     # One as it is packed for users is enough.
-    (tmp_path / "nsisconf.nsh").write_text(windows_app.FAST_SETUP, encoding="ascii")
-    run([script, "--version", "1.3.0rc1"], cwd=project, env={**windows_environment, "NSISCONFDIR": str(tmp_path)})
+    environment = windows_environment | windows_app.packed_in_seconds(tmp_path)
+    run([script, "--version", "1.3.0rc1"], cwd=project, env=environment)
     for version in ("1.2.3", "1.3.0rc1"):
         shutil.copy(project / f"dist/sample-v{version}-setup.exe", windows.files)
 

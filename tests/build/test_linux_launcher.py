@@ -76,20 +76,15 @@ def test_starts_the_current_version_and_writes_nothing_into_it(installation: Ins
     assert tree(installation.root / "versions") == before
 
 
-def test_is_found_through_a_link(installation: Installation, tmp_path: Path) -> None:
-    installation.add("1.0.0")
-    installation.write("current", "1.0.0")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/sample").symlink_to(installation.root / "run.sh")
-    assert run([tmp_path / "bin/sample", "--version"], cwd=tmp_path).stdout == "sample 1.0.0\n"
-
-
-@pytest.mark.parametrize("how", ["in its folder", "from beside it", "by a link to the folder", "by a name in PATH"])
+@pytest.mark.parametrize(
+    "how", ["in its folder", "from beside it", "by a link", "by a link to the folder", "by a name in PATH"]
+)
 def test_is_found_from_everywhere(how: str, installation: Installation, tmp_path: Path) -> None:
     installation.add("1.0.0")
     installation.write("current", "1.0.0")
     folder = installation.root.name
     (tmp_path / "link").symlink_to(folder)
+    (tmp_path / "sample").symlink_to(installation.root / "run.sh")
     (tmp_path / "elsewhere" / folder).mkdir(parents=True)  # where `cd` would go with this CDPATH
     environment = {
         **os.environ,
@@ -99,6 +94,7 @@ def test_is_found_from_everywhere(how: str, installation: Installation, tmp_path
     command, cwd = {
         "in its folder": ("bash run.sh", installation.root),
         "from beside it": (f"bash {shlex.quote(folder)}/run.sh", tmp_path),
+        "by a link": ("./sample", tmp_path),
         "by a link to the folder": ("link/run.sh", tmp_path),
         "by a name in PATH": ("run.sh", tmp_path),
     }[how]

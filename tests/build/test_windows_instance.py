@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import urllib.request
 import zipfile
@@ -15,11 +14,8 @@ import pytest
 
 from tests.answers import answers_for
 from tests.conftest import Render
-from tests.support import windows_pythons
-from tests.support.packages import require_apt
-from tests.support.projects import FOREIGN
 from tests.support.tools import run, uv
-from tests.support.windows_app import FAST_SETUP
+from tests.support.windows_app import packed_in_seconds
 from tests.support.windows_desktop import desktop
 from tests.support.wine import Windows, wait_until, windows, wine
 
@@ -31,18 +27,14 @@ NAME = "Sample desktop"
 
 
 @pytest.fixture(scope="module")
-def archive(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archive(render: Render, windows_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the portable archive of 1.2.3 of an app that starts itself again when it is asked to."""
-    require_apt("nsis")
     project = tmp_path_factory.mktemp("windows") / "project"
     shutil.copytree(render(answers_for(["desktop"], project_slug="sample", frontend=False)), project)
     app = project / "src/sample/app.py"
     text = app.read_text(encoding="utf-8")
     app.write_text(text.replace("    page.add_page(app)\n", f"{RESTART}    page.add_page(app)\n"), encoding="utf-8")
-    own = {name: value for name, value in os.environ.items() if not FOREIGN.fullmatch(name)}
-    path = f"{Path(uv()).parent}{os.pathsep}{own['PATH']}"
-    (project.parent / "nsisconf.nsh").write_text(FAST_SETUP, encoding="ascii")
-    environment = {**own, **windows_pythons.environment(), "PATH": path, "NSISCONFDIR": str(project.parent)}
+    environment = windows_environment | packed_in_seconds(project.parent)
     run([uv(), "lock", "--quiet"], cwd=project, env=environment)
     run([project / "scripts/build-dist-windows.sh", "--version", "1.2.3"], cwd=project, env=environment)
     return project / "dist/sample-v1.2.3-win-x64.zip"

@@ -154,13 +154,12 @@ def cancelled_at_the_end(make: MakeWorkplace) -> Iterator[MakeWorkplace]:
         place.repository.cancel_runs()
 
 
-# Seconds between two looks while jobs run: often enough, and it leaves them the server and the processor.
-SELDOM = 0.25
-
-
 @contextmanager
-def watched(place: Workplace, wanted: Callable[[str], Sequence[str]], pause: float = 0.05) -> Iterator[list[str]]:
-    """Ask for the public releases all the while, as an app would: none may ever lack a file."""
+def watched(place: Workplace, wanted: Callable[[str], Sequence[str]], pause: float = 0.25) -> Iterator[list[str]]:
+    """Ask for the public releases all the while, as an app would: none may ever lack a file.
+
+    There are `pause` seconds between two looks. The usual ones leave server and processor to the jobs of a runner.
+    """
     problems: list[str] = []
     seen: set[str] = set()
     url = f"{place.repository.owner.server.url}/api/v1/{place.repository.path}/releases"

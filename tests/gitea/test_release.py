@@ -23,7 +23,6 @@ from tests.answers import Answers
 from tests.conftest import Render
 from tests.gitea.proxy import proxy
 from tests.gitea.releases import (
-    SELDOM,
     MakeWorkplace,
     Workplace,
     check_release,
@@ -53,7 +52,7 @@ def test_stable_and_pre_release_from_the_tag(workplace: MakeWorkplace, docker: D
     place = workplace("docker", "library")
     place.repository.secret("DEPLOY_TOKEN", place.token)
     place.push()
-    with watched(place, library_files, SELDOM):
+    with watched(place, library_files):
         first = place.release("v1.0.0", "- “Quotes”, `$(code)` and 🚀.").check()
         assets = check_release(place, "v1.0.0", library_files("v1.0.0"))
         owner = place.repository.owner
@@ -89,7 +88,7 @@ def test_a_desktop_app_from_the_tag(workplace: MakeWorkplace, environment: Mappi
     place.repository.secret("UPDATE_SIGNING_KEY", key)
     place.repository.variable("WINDOWS_PYTHON_URL", environment["WINDOWS_PYTHON_URL"])
     place.push()
-    with watched(place, desktop_files, SELDOM):
+    with watched(place, desktop_files):
         released = place.release("v1.0.0").check()
     assets = check_release(place, "v1.0.0", desktop_files("v1.0.0"))
     manifest = json.loads(assets["update.json"])
@@ -349,7 +348,8 @@ def test_a_passing_failure_of_each_request(how: str, workplace: MakeWorkplace) -
         ("POST", "/assets.name=SHA256SUMS", how),
         ("PATCH", "/releases/", how),
     ]
-    with watched(place, library_files), proxy(place.repository.owner.server.url, *planted) as trouble:
+    watcher = watched(place, library_files, pause=0.05)
+    with watcher, proxy(place.repository.owner.server.url, *planted) as trouble:
         place.make_public(built, GITHUB_SERVER_URL=trouble.url)
         assert trouble.planted == [], "not every failure was met"
         time.sleep(0.2)
@@ -370,7 +370,7 @@ def test_a_run_that_broke_off_is_finished_by_another(step: int, workplace: MakeW
         ("PATCH", "/releases/"),
     ][step]
     commands = (["create"], ["upload", *built], ["publish"])
-    with watched(place, library_files):
+    with watched(place, library_files, pause=0.05):
         with proxy(place.repository.owner.server.url, (*where, "403")) as trouble:
             for words in commands:
                 result = place.start(*words, GITHUB_SERVER_URL=trouble.url)
@@ -515,7 +515,7 @@ def test_a_person_publishes(workplace: MakeWorkplace, runner: None) -> None:
     place = workplace("library", release_gate="manual")
     place.repository.secret("DEPLOY_TOKEN", place.token)
     place.push()
-    with watched(place, library_files, SELDOM):
+    with watched(place, library_files):
         # On Gitea's page.
         release = make_draft(place, "v1.0.0")
         place.repository.api.patch(f"{place.repository.path}/releases/{release['id']}", draft=False)

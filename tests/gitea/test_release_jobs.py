@@ -26,7 +26,6 @@ from tests.conftest import REPOSITORY
 from tests.gitea.conftest import Environment
 from tests.gitea.proxy import Planted, Trouble, proxy
 from tests.gitea.releases import (
-    SELDOM,
     MakeWorkplace,
     Workplace,
     check_release,
@@ -95,7 +94,7 @@ def test_two_tags_at_once_of_each_subset(
     place.push()
     tags = {"v1.0.0": place.tag_here("v1.0.0"), "v1.1.0-rc.1": place.tag_here("v1.1.0-rc.1")}
     owner = place.repository.owner
-    with watched(place, files_of(targets), SELDOM):
+    with watched(place, files_of(targets)):
         place.repository.push(place.root, *tags)
         runs = [place.repository.run(event="push", workflow="release.yml", head_sha=tags[tag]) for tag in tags]
         for run in runs:
@@ -210,7 +209,7 @@ class Series:
             fail_once(place, marks, *builds)
             place.push()
             runs = []
-            with watched(place, files_of(targets), SELDOM):
+            with watched(place, files_of(targets)):
                 with self.subtests.test("without the secret nothing is made"):
                     runs.append(place.release("v1.0.0"))
                     assert failed(runs[-1]) == {"draft"}
@@ -332,7 +331,7 @@ def test_a_signed_installer_is_never_built_into_a_public_release(
         for name, value in authority.environment(url).items():
             (repository.variable if name.endswith("_URL") else repository.secret)(name, value)
         place.push()
-        with watched(place, desktop_files, SELDOM):
+        with watched(place, desktop_files):
             runs = [place.release("v1.0.0").check()]
             assets, before = check_release(place, "v1.0.0", desktop_files("v1.0.0")), repository.release("v1.0.0")
             (tmp_path / setup).write_bytes(assets[setup])
@@ -451,7 +450,7 @@ def test_the_documented_gate_word_for_word(
     at_a_desk, install = person.find(r"from your desk: ```\n(.+?)\n(.+?)\n```")
     (at_last,) = person.find(r"\| \*publish\* \| .+? \| `(.+?)` \|")
 
-    with watched(place, library_files, SELDOM):
+    with watched(place, library_files):
         # A draft: its owner can try it, and nobody else sees any of it.
         draft, edit = person.tag(tag_it, "1.2.3")
         assets = check_release(place, "v1.2.3", library_files("v1.2.3"), draft=True)
@@ -519,7 +518,7 @@ def test_a_tag_on_a_branch_that_is_then_deleted(workplace: MakeWorkplace, tmp_pa
     branch = f"release/1.x$(touch${{IFS}}{pwned})`touch${{IFS}}{pwned}`';touch${{IFS}}{pwned};\"${{{{secrets}}}}ü🚀"
     place.project.git("switch", "--quiet", "--create", branch)
     commit = place.tag_here("v1.0.0", "- “Quotes”, `$(code)` and 🚀.")
-    with watched(place, library_files, SELDOM):
+    with watched(place, library_files):
         place.repository.push(place.root, "v1.0.0", branch)
         started = place.repository.run(event="push", workflow="release.yml", head_sha=commit)
         place.project.git("push", "--quiet", "--delete", place.repository.remote, branch)
@@ -551,7 +550,7 @@ def test_a_run_by_hand_that_skips_the_checks_publishes_nothing(workplace: MakeWo
     check_release(place, "v1.0.0", library_files("v1.0.0"), draft=True)
     nobody_sees(place, "v1.0.0")
     assert repository.owner.packages() == set()
-    with watched(place, library_files, SELDOM):
+    with watched(place, library_files):
         checked = repository.dispatch("release.yml", tag="v1.0.0").check()
         time.sleep(0.2)
     assert checked.logs().count("it is checked") == 3
@@ -581,7 +580,7 @@ def test_from_the_candidate_to_the_release(workplace: MakeWorkplace) -> None:
     place.repository.run(event="push", workflow="test.yml").cancel()
     tagged = place.repository.dispatch("tag-release.yml", version="minor").check()
     commit = place.repository.api.get(f"{place.repository.path}/branches/main")["commit"]["id"]
-    with watched(place, library_files, SELDOM):
+    with watched(place, library_files):
         released = place.repository.run(event="push", workflow="release.yml", head_sha=commit).check()
         time.sleep(0.2)
     check_release(place, "v1.1.0", library_files("v1.1.0"))
@@ -596,7 +595,7 @@ def test_a_release_below_a_path(workplace_of: WorkplaceOf, environment: Environm
         place = workplace_of(server.owner(), "library")
         place.repository.secret("DEPLOY_TOKEN", place.token)
         place.push()
-        with watched(place, library_files, SELDOM):
+        with watched(place, library_files):
             place.release("v1.0.0").check()
             time.sleep(0.2)
         check_release(place, "v1.0.0", library_files("v1.0.0"))
@@ -610,7 +609,7 @@ def test_a_release_on_an_older_server(workplace_of: WorkplaceOf, environment: En
         place = workplace_of(server.owner(), "docker", "library", frontend=False)
         place.repository.secret("DEPLOY_TOKEN", place.token)
         place.push()
-        with watched(place, library_files, SELDOM):
+        with watched(place, library_files):
             place.tag("v1.0.0")
             wait_until(lambda: place.digest("latest") is not None)
             wait_until(lambda: "running" not in states(place).values())

@@ -47,7 +47,7 @@ NEEDED = (
 )
 PATHS = "python313.zip\n.\nLib\\site-packages\n..\\app\nimport site\n"
 
-# Read by makensis before a project's own script: setup.exe is the same but for how it is packed, in seconds.
+# Read by makensis before a project's own script.
 FAST_SETUP = """\
 !pragma warning disable 8020
 !pragma warning disable 8026
@@ -188,9 +188,14 @@ def make_setup(project: Path, tree: Path, output: Path, version: str, name: str)
         "LICENSE_FILE": str(license_file),
     }
     arguments: list[str | Path] = [work, tree, output, json.dumps(values)]
-    environment = {**os.environ, "NSISCONFDIR": str(work.parent)}
-    (work.parent / "nsisconf.nsh").write_text(FAST_SETUP, encoding="ascii")
+    environment = os.environ | packed_in_seconds(work.parent)
     run([sys.executable, "-B", "-c", MAKE_SETUP, *arguments], cwd=project / "scripts", env=environment)
+
+
+def packed_in_seconds(folder: Path) -> dict[str, str]:
+    """Give the environment, with a file in `folder`, in which setup.exe is the same but for how it is packed."""
+    (folder / "nsisconf.nsh").write_text(FAST_SETUP, encoding="ascii")
+    return {"NSISCONFDIR": str(folder)}
 
 
 def icon() -> bytes:

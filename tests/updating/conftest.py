@@ -17,7 +17,7 @@ from tests.support.gitea import Server
 from tests.support.projects import Project, newcomer
 from tests.support.tools import run
 from tests.support.updates import Installed, Platform, Source
-from tests.support.windows_app import FAST_SETUP
+from tests.support.windows_app import packed_in_seconds
 from tests.updating.bundles import Bundle, Supplied, build, folder_in_memory, supplied
 
 __all__ = ["docker", "machine", "make_source", "server", "windows"]
@@ -31,8 +31,7 @@ def make_source(render: Render, server: Server, folder: Path, platform: Platform
     shutil.copytree(render({**answers, "gitea_url": server.url, "repo_owner": owner.name}), root, symlinks=True)
     environment = newcomer(folder / "links")
     if platform == "windows":
-        (folder / "nsisconf.nsh").write_text(FAST_SETUP, encoding="ascii")
-        environment |= {**windows_pythons.environment(), "NSISCONFDIR": str(folder)}
+        environment |= windows_pythons.environment() | packed_in_seconds(folder)
     project = Project(root, environment)
     run([root / "scripts/uv.sh", "lock", "--quiet"], cwd=project.source, env=project.environment)
     project.git("init", "--quiet", "--initial-branch", "main")
