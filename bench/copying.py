@@ -6,8 +6,8 @@ import gc
 import os
 import shutil
 import sys
-import tarfile
 import tempfile
+import tomllib
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -18,9 +18,10 @@ from plumbum import local
 from bench.measure import Table, Times, files, row, run, timed
 from tests.answers import TARGETS, Answers, answers_id
 from tests.support.rendering import compiled_once
-from tests.support.tools import cache, made_once, uv
+from tests.support.tools import cache, check_sha256, made_once, uv
 
 BIN = Path(sys.executable).parent
+LOCK = Path(__file__).resolve().parents[1] / "uv.lock"
 OTHER = "cookiecutter-uv"
 RATIO, IN_ALL, EACH = 0.8, 1.0, 0.4  # to be kept: per file, compared; seconds for a copy; seconds for a combination
 AGAIN = 8  # times that a combination above its bound gets another chance
@@ -41,8 +42,11 @@ def other_template() -> Path:
             sdist: list[str | Path] = ["--no-deps", "--no-binary", ":all:", "--dest", downloads]
             command = [uv(), "tool", "run", "--python", sys.executable, "pip", "download", *sdist]
             run([*command, f"{OTHER}=={metadata.version(OTHER)}"])
-            with tarfile.open(Path(downloads) / f"{name}.tar.gz") as archive:
-                archive.extractall(folder, filter="data")
+            packages = tomllib.loads(LOCK.read_text(encoding="utf-8"))["package"]
+            (expected,) = (package["sdist"]["hash"] for package in packages if package["name"] == OTHER)
+            packed = check_sha256(Path(downloads) / f"{name}.tar.gz", expected.removeprefix("sha256:"))
+            folder.mkdir()
+            run(["tar", "--no-same-owner", "-xzf", packed, "-C", folder])
         _commit(folder / name, name)
 
     return made_once(cache("bench", name), unpack) / name
