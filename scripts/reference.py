@@ -37,24 +37,32 @@ FOR_NOW = "for now: "
 CHANGES = {
     "project_name": "titles: the README, the page, the API, windows.",
     "description": "the README and the metadata of the package.",
-    "author_name": "the metadata of the package, and the licence's copyright line.",
+    "author_name": "the metadata of the package, the licence's copyright line, and in setup.exe the publisher.",
     "author_email": "the metadata of the package. An empty answer leaves it out.",
     "license": "`LICENSE` and the metadata of the package and the image.",
     "project_slug": "the distribution, the command, the Docker image, the data folder: names that stay.",
     "package_name": "the folder below `src/`, and in upper case the names of the environment variables.",
-    "gitea_url": "links, the package index, and with its host the name of the image. Give the address that people use.",
-    "repo_owner": "links, the package index, the name of the image.",
-    "repo_name": "links.",
+    "gitea_url": (
+        "links, the package index, with its host the name of the image, and where installed apps look for updates"
+        " (`update_url`). Give the address that people use."
+    ),
+    "repo_owner": (
+        "links, where releases go and installed apps look for them, the package index, the name of the image."
+    ),
+    "repo_name": "links, where releases go and installed apps look for them (`update_repository`).",
     "default_branch": "which branch the workflows follow, and the branch of a new repository.",
     "targets": "which files there are ([files](files.md)), and which questions are asked.",
     "python_version": (
-        "`.python-version` and the base image. `requires-python` is `>=3.11` for each answer; a library is tested"
-        " with all four."
+        "`.python-version`, the base image and the Python in desktop bundles. `requires-python` is `>=3.11` for each"
+        " answer; a library is tested with all four."
     ),
     "source_dir": "where `pyproject.toml`, `src/` and `tests/` are.",
     "port": "the port that the app and its container listen on where no setting says otherwise.",
     "frontend": "whether the page is made in `frontend/`, or is plain HTML, CSS and JavaScript in the package.",
-    "tkinter": "for now: errors at the start open a window where there is no terminal to print them on.",
+    "tkinter": (
+        "for now: errors at the start open a window where there is no terminal to print them on; bundles get a Python"
+        " that can."
+    ),
     "auto_update": (
         "`SOURCE/src/PACKAGE/update/`, which finds releases and, in a desktop app, installs them; its part of the page,"
         " its dependencies and settings."
@@ -84,7 +92,7 @@ CONDITIONS = {
 }
 # Files that cannot say themselves what they are.
 DESCRIPTIONS = {
-    ".python-version": "The Python of the virtual environment.",
+    ".python-version": "The Python of the virtual environment and of desktop bundles.",
     ".gitattributes": "Line ends, and what is generated.",
     ".editorconfig": "Indents and line ends for editors.",
     ".gitignore": "What git leaves out.",

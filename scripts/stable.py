@@ -74,7 +74,7 @@ def _commands(project: Callable[[str], Path]) -> Iterator[str]:
 def _workflows() -> Iterator[str]:
     """Give the secrets and variables of the workflows, and what they ask for when they are started by hand."""
     for path in TEMPLATE.glob(".gitea*/*"):
-        text = path.read_text(encoding="utf-8")
+        text = re.sub(r"^\{%.*%\}\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         yield from (f"secret {name}" for name in re.findall(r"\bsecrets\.(\w+)", text))
         yield from (f"variable {name}" for name in re.findall(r"\bvars\.(\w+)", text))
         workflow = re.sub(r"\{%.*?%\}", "", path.name).removesuffix(".jinja")

@@ -65,6 +65,7 @@ RUN_BY = {
     "docs/how-to/choose-targets.md": ["tests/docs/test_docs.py"],
     "docs/how-to/format.md": ["tests/project/test_projects.py"],
     "docs/how-to/many-repositories.md": ["tests/gitea/test_fleet.py"],  # not the loop over an organisation
+    "docs/how-to/runners.md": [],  # an official image
     "docs/how-to/run-as-a-service.md": ["tests/build/test_linux_service.py"],  # not loginctl
     "docs/how-to/sign-installers.md": ["tests/scripts/test_windows_installer.py"],  # not the base64 of a person's own
     "docs/how-to/update-a-project.md": ["tests/copier_update/test_cases.py", "tests/copier_update/test_green.py"],
@@ -152,7 +153,7 @@ def problem(words: list[str], roots: list[Path]) -> str | None:
     """Say what is wrong with a command, if anything is."""
     while words and (ASSIGNED.match(words[0]) or words[0] in {"sudo", "env", "while", "do", "done"}):
         words = words[1:]
-    if not words:
+    if not words or words[0] == "for":
         return None
     program, *rest = words
     if program in {"uvx", "scripts/uv.sh", "uv", "tools/bin/copier"}:

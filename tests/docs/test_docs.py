@@ -32,7 +32,15 @@ ELSEWHERE = {
         "server/uv.lock",
         "frontend/package-lock.json",
     ),
-    *("settings.toml", "answers.yml", "app.ini", "config.yaml", "../fresh", ".git-blame-ignore-revs"),
+    *(
+        "settings.toml",
+        "answers.yml",
+        "app.ini",
+        "config.yaml",
+        "../fresh",
+        "../update-signing-key",
+        ".git-blame-ignore-revs",
+    ),
     *(
         "SOURCE/uv.lock",
         ".gitea/workflows/test-elsewhere.yml",

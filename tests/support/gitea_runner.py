@@ -1,6 +1,6 @@
 """A runner for the Gitea of tests: jobs are processes on this machine, as on a runner whose label is `…:host`.
 
-With $GITEA_RUNNER it is an official one (act_runner), else ours: the engine and the protocol are the same.
+With $GITEA_RUNNER it is an official one, else ours: the engine and the protocol are the same.
 Actions come from that Gitea: stand-ins for the two that generated workflows use.
 """
 
