@@ -118,6 +118,8 @@ def main() -> int:
         return int(releasing.fail(error))
     except httpx2.TransportError as error:
         return int(releasing.fail(f"the server is not reached: {forges.reason(error)}."))
+    except (httpx2.InvalidURL, httpx2.RequestError, OSError, UnicodeError) as error:
+        return int(releasing.fail(f"{type(error).__name__}: {error}"))
     return 0
 
 

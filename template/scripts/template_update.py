@@ -176,6 +176,8 @@ def main() -> int:
         return fail(error, "template-update")
     except httpx2.TransportError as error:
         return fail(f"the server is not reached: {reason(error)}.", "template-update")
+    except (httpx2.InvalidURL, httpx2.RequestError, OSError, UnicodeError) as error:
+        return fail(f"{type(error).__name__}: {error}", "template-update")
     return 0
 
 

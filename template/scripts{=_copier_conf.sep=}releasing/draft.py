@@ -244,6 +244,11 @@ def complete(forge: Forge, project: Project, release: Release, folder: Path, *, 
         for name, content in target.make(project, folder).items():
             (folder / name).write_bytes(content)
     made = sorted(path.name for path in folder.iterdir() if path.name in MADE)
+    if lost := sorted(asset.name for asset in release.assets if asset.name in MADE - {*made, SUMS}):
+        raise ReleaseError(
+            f"The draft of {release.tag} has {', '.join(lost)}, which was made with a secret that is not set here: set it, or"
+            f" delete the file on {release.edit_page}."
+        )
     sums = "".join(f"{digest(folder / name)}  {name}\n" for name in sorted([*names, *made]))
     (folder / SUMS).write_text(sums, encoding="utf-8")
     for name in [*made, SUMS]:
@@ -253,10 +258,6 @@ def complete(forge: Forge, project: Project, release: Release, folder: Path, *, 
                 continue
             forge.upload(release, folder / name)
             say(f"added {name}")
-    for asset in release.assets:  # of an earlier attempt, with another key or without one
-        if asset.name in MADE - {*made, SUMS} and not dry_run:
-            forge.delete(release, asset)
-            say(f"removed {asset.name}, which is of an earlier attempt")
     return [*names, *made, SUMS]
 
 

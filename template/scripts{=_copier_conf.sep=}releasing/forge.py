@@ -130,9 +130,13 @@ def is_passing(error: Exception) -> bool:
     return isinstance(error, httpx2.TransportError) and "TLS:" not in reason(error)
 
 
-def patient(action: Callable[[], T], before_retry: Callable[[], None] = lambda: None) -> T:
+def patient(
+    action: Callable[[], T],
+    before_retry: Callable[[], None] = lambda: None,
+    passes: Callable[[Exception], bool] = is_passing,
+) -> T:
     """Do something, again with growing pauses where it failed for a passing reason."""
-    for attempt in stamina.retry_context(on=is_passing, attempts=ATTEMPTS, timeout=120, wait_initial=0.5, wait_max=15):
+    for attempt in stamina.retry_context(on=passes, attempts=ATTEMPTS, timeout=120, wait_initial=0.5, wait_max=15):
         with attempt:
             if attempt.num > 1:
                 before_retry()
@@ -270,7 +274,8 @@ class Forge(ABC):
     def save(self, asset: Asset, path: Path, url: str, headers: Mapping[str, str]) -> None:
         def fetch() -> None:
             with (
-                self.http.stream("GET", url, headers=headers, follow_redirects=True) as response,
+                # The bytes of the file: a server or a proxy may compress what it sends to whoever takes that.
+                self.http.stream("GET", url, headers={**headers, "Accept-Encoding": "identity"}, follow_redirects=True) as response,
                 path.open("wb") as file,
             ):
                 if not response.is_success:

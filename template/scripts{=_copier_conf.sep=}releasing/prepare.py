@@ -43,7 +43,9 @@ def git(*arguments: str, cwd: Path = ROOT) -> str:
 
 def git_environment() -> dict[str, str]:
     """Give git an identity where it has none, and DEPLOY_TOKEN without showing it to the list of processes."""
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    environment = dict(os.environ)
+    if in_workflow():
+        environment["GIT_TERMINAL_PROMPT"] = "0"
     actor = os.environ.get("GITHUB_ACTOR", "")
     if in_workflow() and actor:
         host = urlsplit(os.environ.get("GITHUB_SERVER_URL", "")).hostname or "localhost"
@@ -79,9 +81,9 @@ def remote_commit(ref: str) -> str:
     return found.get(f"{ref}^{{}}", found.get(ref, ""))
 
 
-def version_tags() -> dict[Version, str]:
+def version_tags(commit: str = "HEAD") -> dict[Version, str]:
     found = {}
-    for name in git("tag", "--list", "--merged", "HEAD").split():
+    for name in git("tag", "--list", "--merged", commit).split():
         try:
             found[Version(name)] = name
         except InvalidVersion:
@@ -196,7 +198,7 @@ def candidate(options: argparse.Namespace) -> None:
         return
     git("fetch", "--quiet", "--tags", "origin", f"+refs/heads/{branch}:refs/remotes/origin/{branch}")
     head = git("rev-parse", f"origin/{branch}")
-    tagged = version_tags()
+    tagged = version_tags(head)
     last = max(tagged, default=None)
     commits = git("log", "--no-merges", "--format=%s", f"{tagged[last]}..{head}" if last else head).splitlines()
     groups = grouped(commits)

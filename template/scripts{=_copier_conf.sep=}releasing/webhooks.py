@@ -9,7 +9,7 @@ import httpx2
 
 from releasing import ReleaseError, add_command, say, secret, warn
 from releasing.draft import need_release
-from releasing.forge import connect, patient, reason
+from releasing.forge import connect, is_passing, patient, reason
 from releasing.project import read_project
 
 SECONDS = 30
@@ -43,6 +43,11 @@ def announce(options: argparse.Namespace) -> None:
         say(f"announced {project.title}")
 
 
+def was_not_sent(error: Exception) -> bool:
+    """Say whether a message may be sent again: whoever is slow to answer has it, and would act twice."""
+    return isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout) and is_passing(error)
+
+
 def post(name: str, content: object) -> bool:
     """Send a message to the address in a secret; that it does not arrive is a warning, for the release is there."""
     url = secret(name)
@@ -55,7 +60,10 @@ def post(name: str, content: object) -> bool:
         return httpx2.post(url, json=content, timeout=SECONDS)
 
     try:
-        answer = patient(send)
+        answer = patient(send, passes=was_not_sent)
+    except httpx2.ReadTimeout:
+        warn(f"{name} ({host}) was told, and gave no answer within {SECONDS} s.")
+        return True
     except (httpx2.TransportError, httpx2.InvalidURL) as error:
         why = reason(error) if isinstance(error, httpx2.TransportError) else "no valid address"
         warn(f"{name} ({host}) was not reached: {why}")

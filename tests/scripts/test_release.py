@@ -6,6 +6,7 @@ Releases on a real Gitea are in tests/gitea/test_release.py.
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -14,6 +15,7 @@ import shutil
 import ssl
 import subprocess
 import tarfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -91,6 +93,9 @@ def serve(fake: Server, certificate: Path | None = None) -> Iterator[Server]:
             status, kind, content = fake.answer(self.command, self.path, body)
             self.send_response(status)
             self.send_header("Content-Type", kind)
+            if "gzip" in self.headers.get("Accept-Encoding", ""):  # as many a proxy does
+                content = gzip.compress(content)
+                self.send_header("Content-Encoding", "gzip")
             if 300 <= status < 400:
                 self.send_header("Location", "https://elsewhere.example.com/")
             self.send_header("Content-Length", str(len(content)))
@@ -398,6 +403,31 @@ def test_a_webhook_that_fails_is_a_warning(name: str, command: str, everything: 
             assert "canary" not in result
 
 
+def test_a_slow_webhook_is_told_once(library: Project) -> None:
+    """Whoever answers only when the work is done has the message already."""
+    webhooks = library.root / "scripts/releasing/webhooks.py"
+    text = webhooks.read_text(encoding="utf-8")
+    assert "SECONDS = 30\n" in text
+    webhooks.write_text(text.replace("SECONDS = 30\n", "SECONDS = 1\n"), encoding="utf-8")
+    told: list[str] = []
+
+    def hook(method: str, path: str) -> Answer | None:
+        if path != "/hook":
+            return None
+        told.append(method)
+        time.sleep(2)
+        return 200, "text/plain", b"ok"
+
+    public = release(draft=False, body="Notes.")
+    with serve(Server(releases=[public], odd=hook)) as server:
+        environment = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "owner/name"}
+        environment |= {"GITHUB_SERVER_URL": server.url, "GITHUB_API_URL": server.url}
+        said = library.command("announce", **environment, ANNOUNCE_WEBHOOK_URL=f"{server.url}/hook")
+    assert "was told, and gave no answer within 1 s" in said
+    assert told == ["POST"]
+    assert public["body"] == "Notes.\n<!-- announced -->\n"
+
+
 # The manifest ---------------------------------------------------------------------------------------------------------
 
 
@@ -488,6 +518,44 @@ def test_without_a_key_the_release_says_what_that_means(everything: Project) -> 
         said = manifest(everything, server)
     assert "UPDATE_SIGNING_KEY is not set: installed apps will tell of v1.0.0, and not install it" in said
     assert "update.json" in uploaded(server) and "update.json.sig" not in uploaded(server)
+
+
+def test_a_desk_without_the_key_changes_nothing(everything: Project) -> None:
+    """A public release never changes, so one that no app may install is not made from a desk."""
+    public_half = everything.command("keygen", "--output", "key").splitlines()[-1]
+    secret = (everything.root / "key").read_text()
+    with serve(Server()) as server:
+        manifest(everything, server, UPDATE_SIGNING_KEY=secret)
+        before = uploaded(server)
+        server.releases[0]["draft"] = True
+        here = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_API_URL": server.url}
+        here |= {"GITHUB_REPOSITORY": "owner/name"}
+        said = everything.refused("publish", **here)
+        assert "has update.json.sig, which was made with a secret that is not set here" in said
+        (keys,) = everything.root.glob("src/*/update_keys.txt")
+        with keys.open("a") as file:
+            file.write(f"{public_half}\n")
+        git(everything.root, "commit", "-q", "--all", "-m", "A later commit, which the release does not hold")
+        said = everything.refused("publish", "--tag", "v1.0.0", **here)
+        assert "UPDATE_SIGNING_KEY is not set, and no app installs what is not signed" in said
+        assert server.releases[0]["draft"] and uploaded(server) == before
+        everything.command("publish", "--tag", "v1.0.0", **here, UPDATE_SIGNING_KEY=secret)
+        assert not server.releases[0]["draft"] and uploaded(server) == before
+
+
+def test_a_registry_that_is_none(everything: Project) -> None:
+    said = everything.refused("image", "--unstable", "--dry-run", REGISTRY_IMAGE="registry.example.com")
+    assert "REGISTRY_IMAGE is 'registry.example.com': write host/owner/name." in said
+
+
+def test_a_candidate_is_about_the_branch_and_not_about_what_is_checked_out(library: Project, tmp_path: Path) -> None:
+    git(library.root, "init", "-q", "--bare", str(tmp_path / "origin.git"))
+    git(library.root, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(library.root, "commit", "-q", "--allow-empty", "-m", "feat: more")
+    git(library.root, "tag", "v1.1.0")
+    git(library.root, "push", "-q", "origin", "main")
+    git(library.root, "checkout", "-q", "-b", "feature", "v1.0.0")
+    assert "Nothing new for users since v1.1.0" in library.command("candidate", "--dry-run")
 
 
 def test_every_command_has_help(everything: Project) -> None:
