@@ -283,7 +283,7 @@ def test_heavy_dependencies_trimmed_and_without_sources(
     heavy.require(*HEAVY)
     (heavy.root / "scripts/trim.toml").write_text(TRIM, encoding="utf-8")
     (heavy.root / "scripts/build-local.sh").write_text(
-        'before_archives() { echo "$2" >"$1/added.txt"; }\n', encoding="utf-8"
+        'before_archives() { echo "$2" >"$1/added.txt"; cp "$1/added.txt" "$1"/versions/*/; }\n', encoding="utf-8"
     )
     heavy.lock()
     said = heavy.build("--version", "2.0", "--output", tmp_path / "out").stderr
@@ -291,8 +291,8 @@ def test_heavy_dependencies_trimmed_and_without_sources(
     assert "'nacl/no-such-file' of pynacl matches no file" in said
     assert not list(heavy.root.glob("dist"))
     root = unpack(tmp_path / f"out/{SLUG}-v2.0-linux-x64.tar.gz", tmp_path / "unpacked")
-    assert (root / "added.txt").read_text() == "linux\n"
     folder = root / "versions/2.0"
+    assert (root / "added.txt").read_text() == (folder / "added.txt").read_text() == "linux\n"
     site = folder / "python/lib/python3.13/site-packages"
     assert (site / "numpy/linalg").is_dir()
     assert not list(site.glob("colorama*")), "a dependency of Windows only"
@@ -476,6 +476,11 @@ def failing_hook(project: Bundled) -> None:
     (project.root / "scripts/build-local.sh").write_text("before_archives() { echo 'no cake left' >&2; return 3; }\n")
 
 
+def folder_beside_the_versions(project: Bundled) -> None:
+    hook = 'before_archives() { mkdir "$1/examples"; echo one >"$1/examples/one.txt"; }\n'
+    (project.root / "scripts/build-local.sh").write_text(hook)
+
+
 def silent_app(project: Bundled) -> None:
     with (project.root / "src/sample_desktop/server.py").open("a") as file:
         file.write("\nraise SystemExit('nobody is here')\n")
@@ -497,6 +502,7 @@ def nothing(_project: Bundled) -> None:
         (unknown_word, [], {}, "drop-sources is not known"),
         (too_much, [], {}, "cannot be imported: ModuleNotFoundError: No module named 'pydantic.main'"),
         (failing_hook, [], {}, "build-local.sh failed: no cake left"),
+        (folder_beside_the_versions, [], {}, "examples/one.txt would be in no installer and no update: put it into"),
         (silent_app, [], {}, "The bundle does not start: the app ended with"),
         (nothing, ["--python", "."], {}, "there is no Python 3.13 with bin/python3.13"),
         (

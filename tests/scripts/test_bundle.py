@@ -266,6 +266,7 @@ def test_the_runtime_id_is_about_names_contents_and_modes(part: Part, tmp_path: 
     ("source", "missing"),
     [
         ("from .names import *", None),
+        ("from .newer import part", None),  # Python cannot be read by an older one: nobody can tell
         ("from .names import here, other", None),
         ("from .names import nowhere", "No module named 'one.names.nowhere'"),
         ("from .nowhere import *", "No module named 'one.nowhere'"),
@@ -275,6 +276,7 @@ def test_the_runtime_id_is_about_names_contents_and_modes(part: Part, tmp_path: 
 )
 def test_imports_are_followed_without_a_windows(source: str, missing: str | None, part: Part, tmp_path: Path) -> None:
     files = {"one/__init__.py": source, "one/names/__init__.py": "here = 1", "one/names/other.py": ""}
+    files["one/newer/__init__.py"] = "a statement of a later Python\n"
     write(tmp_path / "tree/python/Lib/site-packages", files)
     (tmp_path / "tree/app").mkdir()
     failures = part("windows_imports").Follower(tmp_path / "tree").failures(["one"])

@@ -225,6 +225,24 @@ def test_secrets_are_on_no_command_line(
     assert (tmp_path / "modes").read_text().split().count("600") == 2
 
 
+def test_a_build_runs_without_the_secrets(
+    authority: Authority,
+    timestamps: str,
+    script: ModuleType,
+    tree: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """npm, packages and the app see none of them; both programs are signed all the same."""
+    before = authority.requests
+    monkeypatch.setattr(script.signing, "_taken", {})
+    script.signing.take_secrets()
+    assert not [name for name in os.environ if name.startswith("SIGNING_CERTIFICATE")]
+    make(script, tree)
+    assert authority.requests == before + 2, "setup.exe and the uninstaller in it"
+    assert authority.verify(tmp_path / "dist" / "sample-v1.0-setup.exe")
+
+
 @pytest.mark.parametrize("uninstaller", [False, True], ids=["setup", "uninstaller"])
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
