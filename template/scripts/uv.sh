@@ -48,7 +48,10 @@ if [[ ! -x $home/bin/uv ]]; then
   fi
   rm -rf "$partial/venv"
   # In one step, so that a stopped call leaves no half of it; another call may have been first.
-  mv -T "$partial/uv" "$home" 2>/dev/null || [[ -x $home/bin/uv ]]
+  python3 -c 'import os, sys; os.rename(*sys.argv[1:])' "$partial/uv" "$home" 2>/dev/null || [[ -x $home/bin/uv ]] || {
+    echo "uv.sh: $home cannot be used: remove it; programs must be allowed to run there." >&2
+    exit 1
+  }
   rm -rf "$partial"
   trap - EXIT
 fi

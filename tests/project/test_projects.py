@@ -122,7 +122,16 @@ def test_from_setup_to_the_first_commit(
         check_wheel(project, has_web=has_web, has_frontend=has_frontend)
         assert project.git("status", "--porcelain") == ""
 
+    if has_frontend:
+        with subtests.test("a file of the frontend may have a space in its name"):
+            logo = root / "frontend/public/My Logo.svg"
+            logo.write_text("<svg/>")
+            project.make("frontend")
+            assert list(project.package.glob("static/My Logo.svg"))
+            logo.unlink()
+
     if dependencies := WITH_DEPENDENCIES.get(kind):
+        (root / "dist/another_name-1.0-py3-none-any.whl").touch()  # of before the project was renamed
         with subtests.test(f"the tests pass against the wheel with the {dependencies} dependencies"):
             assert " passed" in project.make("check-wheel", f"DEPENDENCIES={dependencies}")
 

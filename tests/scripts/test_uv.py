@@ -81,6 +81,16 @@ def test_no_way_to_pypi_is_one_line(bare: Path) -> None:
     assert not list((bare.parent / "cache" / "uv-from-pypi").iterdir()), "nothing half-made is left"
 
 
+@pytest.mark.slow
+def test_a_damaged_cache_is_one_line(bare: Path) -> None:
+    home = bare.parent / "cache/uv-from-pypi/0.13.8"
+    (home / "uv").mkdir(parents=True)
+    result = run(bare)
+    assert result.returncode == 1
+    assert result.stderr == f"uv.sh: {home} cannot be used: remove it; programs must be allowed to run there.\n"
+    assert [path.name for path in home.parent.iterdir()] == ["0.13.8"], "nothing half-made is left"
+
+
 def test_no_python_is_one_line(bare: Path) -> None:
     (bare / "python3").unlink()
     result = run(bare)
