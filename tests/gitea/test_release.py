@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -613,6 +614,23 @@ def test_the_documented_commands_word_for_word(
         check_release(place, "v1.2.3", library_files("v1.2.3"))
         assert place.digest("latest") == place.digest("1.2.3")
         assert ("pypi", "sample", "1.2.3") in place.repository.owner.packages("pypi")
+
+
+def test_people_install_it_with_what_it_depends_on(workplace: MakeWorkplace, tmp_path: Path) -> None:
+    """By the line on the release's page: the library comes from Gitea, and what it depends on from PyPI."""
+    place = workplace("library")
+    pyproject = place.project.source / "pyproject.toml"
+    text = pyproject.read_text(encoding="utf-8")
+    assert "\ndependencies = []\n" in text
+    pyproject.write_text(text.replace("dependencies = []", 'dependencies = ["iniconfig"]', 1), encoding="utf-8")
+    run([place.root / "scripts/uv.sh", "lock", "--quiet"], cwd=place.project.source, env=place.project.environment)
+    place.make_public(place.tag_and_build("v1.0.0"))
+    place.command("index")
+    (line,) = re.findall(r"^    (pip install .*)$", place.repository.release("v1.0.0")["body"], re.MULTILINE)
+    run([sys.executable, "-m", "venv", tmp_path / "venv"])
+    path = f"{tmp_path / 'venv/bin'}{os.pathsep}{place.project.environment['PATH']}"
+    run(["bash", "-c", line], env={**place.project.environment, "PATH": path})
+    run([tmp_path / "venv/bin/python", "-I", "-c", "import iniconfig, sample"])
 
 
 # Before a release -----------------------------------------------------------------------------------------------------
