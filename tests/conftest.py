@@ -29,6 +29,7 @@ GIT_ENVIRONMENT = {
     "GIT_COMMITTER_EMAIL": "test@example.com",
     "GIT_CONFIG_GLOBAL": os.devnull,  # nobody's hooks, templates or signing keys
     "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
 }
 
 # Files whose tests share what takes a minute or more to make: a worker of pytest-xdist gets such a file whole.

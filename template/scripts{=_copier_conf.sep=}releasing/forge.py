@@ -275,7 +275,9 @@ class Forge(ABC):
         def fetch() -> None:
             with (
                 # The bytes of the file: a server or a proxy may compress what it sends to whoever takes that.
-                self.http.stream("GET", url, headers={**headers, "Accept-Encoding": "identity"}, follow_redirects=True) as response,
+                self.http.stream(
+                    "GET", url, headers={**headers, "Accept-Encoding": "identity"}, follow_redirects=True
+                ) as response,
                 path.open("wb") as file,
             ):
                 if not response.is_success:
