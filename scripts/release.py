@@ -16,13 +16,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
-import logging
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
-import httpx2
 from packaging.version import Version
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -109,18 +107,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    logging.getLogger("stamina").setLevel(logging.ERROR)
     prepare.notes_of = notes_of  # those of a project are all of RELEASE_NOTES.md
     options = parser().parse_args()
-    try:
-        options.run(options)
-    except releasing.ReleaseError as error:
-        return int(releasing.fail(error))
-    except httpx2.TransportError as error:
-        return int(releasing.fail(f"the server is not reached: {forges.reason(error)}."))
-    except (httpx2.InvalidURL, httpx2.RequestError, OSError, UnicodeError) as error:
-        return int(releasing.fail(f"{type(error).__name__}: {error}"))
-    return 0
+    return int(forges.reporting(lambda: options.run(options)))
 
 
 if __name__ == "__main__":

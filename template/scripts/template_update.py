@@ -20,11 +20,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
 import yaml
 from packaging.version import InvalidVersion, Version
-from releasing import ReleaseError, fail, one_line, say
-from releasing.forge import connect, reason
+from releasing import ReleaseError, one_line, say
+from releasing.forge import connect, reporting
 from releasing.prepare import git, git_environment, may_push, own_tree
 from releasing.project import find_project, run, settings
 from review_update import ReviewError, not_kept
@@ -170,15 +169,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dry-run", action="store_true", help="print the pull request's text, push nothing")
     options = parser.parse_args()
-    try:
-        propose(dry_run=options.dry_run)
-    except (ReleaseError, ReviewError) as error:
-        return fail(error, "template-update")
-    except httpx2.TransportError as error:
-        return fail(f"the server is not reached: {reason(error)}.", "template-update")
-    except (httpx2.InvalidURL, httpx2.RequestError, OSError, UnicodeError) as error:
-        return fail(f"{type(error).__name__}: {error}", "template-update")
-    return 0
+    return reporting(lambda: propose(dry_run=options.dry_run), "template-update", (ReviewError,))
 
 
 if __name__ == "__main__":

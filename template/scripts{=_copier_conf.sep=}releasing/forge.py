@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import ssl
@@ -18,7 +19,7 @@ import httpx2
 import stamina
 from packaging.version import Version
 
-from releasing import ReleaseError, mask, one_line, secret
+from releasing import ReleaseError, fail, mask, one_line, secret
 from releasing.project import settings
 
 ATTEMPTS = 5
@@ -142,6 +143,22 @@ def patient(
                 before_retry()
             return action()
     raise AssertionError("not reached: the last attempt raises")
+
+
+def reporting(action: Callable[[], None], program: str = "release", also: tuple[type[Exception], ...] = ()) -> int:
+    """Do what a program is for, and give its status: an error, `also` one of these, is one line and the status 1."""
+    logging.getLogger("stamina").setLevel(logging.ERROR)
+    expected: tuple[type[Exception], ...] = (ReleaseError, *also)
+    try:
+        action()
+    except expected as error:
+        return fail(error, program)
+    except httpx2.TransportError as error:
+        server = os.environ.get("GITHUB_SERVER_URL") or "the server"
+        return fail(f"{server} is not reached: {reason(error)}.", program)
+    except (httpx2.InvalidURL, httpx2.RequestError, OSError, UnicodeError) as error:
+        return fail(f"{type(error).__name__}: {error}", program)
+    return 0
 
 
 def refusal(response: httpx2.Response, body: bytes) -> ForgeError:
