@@ -81,6 +81,12 @@ def install(windows: Windows, old_setup: Path, builds: Path) -> Old:
     return one
 
 
+def remove(windows: Windows, one: Old) -> None:
+    """Remove the new app, and all that is the user's."""
+    windows.run(str(one.app.root / "uninstall.exe"), "/S", "/REMOVEDATA")
+    windows.settle()
+
+
 def entries(windows: Windows) -> list[str]:
     """List the programs that Windows' settings show."""
     listed = windows.run("reg", "query", PROGRAMS, returncode=None).stdout
@@ -171,8 +177,14 @@ def test_killed_at_any_point_one_of_both_starts(windows: Windows, old_setup: Pat
     partial = "versions/.1.0.partial"
     files = (partial, "versions/.root.partial", "versions/1.0", "tiny.cmd", "current", ".scripts.old", ".python.old")
     random = Random(1)  # noqa: S311
+    old = install(windows, old_setup, builds)
+    begun = time.monotonic()
+    windows.run(r"C:\tiny-v1.0-setup.exe", "/S", "/NOSTART")
+    takes = time.monotonic() - begun
+    remove(windows, old)
     killed = 0
-    for kill in (*map(Kill, files), Kill(".app.old"), *(Kill(seconds=random.uniform(0.2, 3)) for _ in range(6))):
+    moments = [random.uniform(0.1, 0.9) * takes for _ in range(6)]
+    for kill in (*map(Kill, files), Kill(".app.old"), *(Kill(seconds=moment) for moment in moments)):
         old = install(windows, old_setup, builds)
         setup = windows.start(r"C:\tiny-v1.0-setup.exe", "/S", "/NOSTART")
         begun = time.monotonic()
@@ -194,8 +206,7 @@ def test_killed_at_any_point_one_of_both_starts(windows: Windows, old_setup: Pat
         assert {path.name for path in old.folder.iterdir()} == {*BESIDE, "config.yaml"}, kill
         assert entries(windows) == ["tiny"], kill
         assert shortcuts(windows) == {"start menu", "autostart"}, kill
-        windows.run(str(old.app.root / "uninstall.exe"), "/S", "/REMOVEDATA")
-        windows.settle()
+        remove(windows, old)
     assert killed >= 10, "else this shows nothing"
 
 
