@@ -10,7 +10,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 TUTORIAL = REPOSITORY / "docs/tutorial/first-project.md"
 SELF_UPDATING = REPOSITORY / "docs/tutorial/self-updating-app.md"
-FENCE = re.compile(r"^(`{3,})(\w*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^( *)(`{3,})(\w*)\n(.*?)^\1\2$", re.MULTILINE | re.DOTALL)  # in a list, indented
 
 
 def documents() -> list[Path]:
@@ -30,7 +30,8 @@ class Fence:
 def fences(text: str) -> Iterator[Fence]:
     for match in FENCE.finditer(text):
         before = text[: match.start()].rstrip().rpartition("\n")[2]
-        yield Fence(match[2], match[3], before)
+        code = re.sub(f"^{match[1]}", "", match[4], flags=re.MULTILINE)
+        yield Fence(match[3], code, before)
 
 
 def without_fences(text: str) -> str:

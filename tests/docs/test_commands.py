@@ -48,6 +48,9 @@ TOOLS = {"copier": ["-m", "copier"], "ruff": ["-m", "ruff"]}  # that are install
 HOOKS = {"gitea-workflows": "hooks/gitea_workflows.py", "windows-scripts": "hooks/windows_scripts.py"}
 SHELL = {"bash", "console"}
 PROMPT = re.compile(r"^\$ ", re.MULTILINE)
+BESIDE = re.compile(r"<\(([^()]*)\)")  # what a command reads of another: <(echo …)
+BUILT_IN = {"cd", "echo", "export", "printf", "read"}  # of the shell: nobody sees what they are called with
+SECRET = re.compile(r"\$\{?\w*(TOKEN|PASSWORD|SECRET|KEY)\b|(TOKEN|PASSWORD|SECRET|KEY)=")
 ASSIGNED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 BEGINS = re.compile(
     r"(?:[A-Z_]+=\S+ )*(?:sudo )?(?:make|uvx?|copier|ruff|scripts/\S+|\./\S+|[\w-]+\.sh|[\w-]+-scripts|adopt-project) "
@@ -64,7 +67,7 @@ RUN_BY = {
     "docs/how-to/build-for-windows.md": ["tests/build/test_bundle_windows.py"],  # not winget
     "docs/how-to/choose-targets.md": ["tests/docs/test_docs.py"],
     "docs/how-to/format.md": ["tests/project/test_projects.py"],
-    "docs/how-to/many-repositories.md": ["tests/gitea/test_fleet.py"],  # not the loop over an organisation
+    "docs/how-to/many-repositories.md": ["tests/gitea/test_fleet.py"],
     "docs/how-to/runners.md": [],  # an official image
     "docs/how-to/run-as-a-service.md": ["tests/build/test_linux_service.py"],  # not loginctl
     "docs/how-to/sign-installers.md": ["tests/scripts/test_windows_installer.py"],  # not the base64 of a person's own
@@ -105,7 +108,10 @@ def texts(projects: list[Path]) -> list[Text]:
 
 def simple_commands(code: str) -> Iterator[list[str]]:
     """Split shell code into commands of one program each, as words; variables that are set for one stay before it."""
-    lexer = shlex.shlex(re.sub(r"<([^<>\n]+)>", "X", code), posix=True, punctuation_chars=";|&()<>\n")
+    for inner in BESIDE.findall(code):
+        yield from simple_commands(inner)
+    code = re.sub(r"<([^<>\n]+)>", "X", BESIDE.sub("X", code))
+    lexer = shlex.shlex(code, posix=True, punctuation_chars=";|&()<>\n")
     lexer.whitespace = " \t"
     lexer.whitespace_split = True
     words: list[str] = []
@@ -149,10 +155,16 @@ def lacking(options: list[str], known: str) -> list[str]:
     return [option for option in wanted if not re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", known)]
 
 
-def problem(words: list[str], roots: list[Path]) -> str | None:
-    """Say what is wrong with a command, if anything is."""
+def without_prefix(words: list[str]) -> list[str]:
+    """Leave out what stands before the program: variables that are set for it, and words of the shell."""
     while words and (ASSIGNED.match(words[0]) or words[0] in {"sudo", "env", "while", "do", "done"}):
         words = words[1:]
+    return words
+
+
+def problem(words: list[str], roots: list[Path]) -> str | None:
+    """Say what is wrong with a command, if anything is."""
+    words = without_prefix(words)
     if not words or words[0] == "for":
         return None
     program, *rest = words
@@ -267,6 +279,25 @@ def test_commands_and_their_options_exist(texts: list[Text]) -> None:
 def test_wrong_commands_are_found(wrong: str, projects: list[Path]) -> None:
     (words,) = simple_commands(wrong)
     assert problem(words, projects)
+
+
+def shows_a_secret(words: list[str]) -> bool:
+    """Say whether a program is called with a token or the like, which everybody on the machine can read then."""
+    program, *rest = without_prefix(words) or [""]
+    return program not in BUILT_IN and any(SECRET.search(word) for word in rest)
+
+
+def test_no_secret_is_on_a_command_line(texts: list[Text]) -> None:
+    wrong = [
+        f"{text.name}: {shlex.join(words)}: hand it over in a variable, a file or @<(echo …)"
+        for text in texts
+        for words in commands(text.content)
+        if shows_a_secret(words)
+    ]
+    assert not wrong, "\n".join(wrong)
+    assert shows_a_secret(["curl", "--header", "Authorization: token $GITEA_TOKEN"])
+    assert shows_a_secret(["docker", "run", "--env", "GITEA_RUNNER_REGISTRATION_TOKEN=TOKEN"])
+    assert not shows_a_secret(["GITEA_TOKEN=…", "scripts/uv.sh", "run"])
 
 
 def parse_ini(code: str) -> None:

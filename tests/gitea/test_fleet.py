@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import copier
 import pytest
 
 from tests.conftest import REPOSITORY, git
+from tests.docs.markdown import fences
 from tests.support.gitea import Owner, Repository
+from tests.support.packages import require_apt
 from tests.support.rendering import compiled_once
 from tests.support.renovate import renovate
+from tests.support.tools import run
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("long")]
+pytestmark = pytest.mark.slow
+long = pytest.mark.usefixtures("long")
 
-CONFIGURATION = REPOSITORY / "docs/how-to/renovate/config.json"
+PAGE = REPOSITORY / "docs/how-to/many-repositories.md"
+CONFIGURATION = PAGE.parent / "renovate/config.json"
+WORKFLOW = ".gitea/workflows/template-update.yml"
 NEWS = "## 0.2.0\n\n### Before you update\n\n- The page about releases has another name.\n\n- Tea.\n"
 MOVED = ("docs/releasing.md.jinja", "docs/how-to-release.md.jinja")
 FIRST_LINE = "# What a person types"
@@ -34,6 +42,37 @@ class OfOrganisation(Repository):
     @property
     def full_name(self) -> str:
         return f"{self.organisation}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """An organisation of the owner's."""
+
+    owner: Owner
+
+    @property
+    def name(self) -> str:
+        return f"org-{self.owner.name}"
+
+    @classmethod
+    def new(cls, owner: Owner) -> Self:
+        organisation = cls(owner)
+        owner.api.post("orgs", username=organisation.name)
+        return organisation
+
+    def repository(self, name: str, **options: Any) -> Repository:
+        self.owner.api.post(f"orgs/{self.name}/repos", name=name, **options)
+        return OfOrganisation(self.owner, name, self.name)
+
+    def type(self, words: str, **tokens: str) -> subprocess.CompletedProcess[str]:
+        """Type the commands of the page that have these words, with the own server and organisation."""
+        require_apt("curl")
+        (code,) = [fence.code for fence in fences(PAGE.read_text(encoding="utf-8")) if words in fence.code]
+        own = {"https://gitea.example.com": self.owner.server.url, "orgs/org/": f"orgs/{self.name}/"}
+        for example, meant in own.items():
+            assert example in code
+            code = code.replace(example, meant)
+        return run(["bash", "-o", "pipefail", "-c", code], env={**os.environ, **tokens, "no_proxy": "127.0.0.1"})
 
 
 @dataclass(frozen=True)
@@ -64,17 +103,13 @@ class Fleet:
     def __init__(self, owner: Owner, template: Path, folder: Path) -> None:
         self.owner = owner
         self.folder = folder
-        self.name = f"org-{owner.name}"
-        owner.api.post("orgs", username=self.name)
+        self.organisation = Organisation.new(owner)
+        self.name = self.organisation.name
         self.template = folder / "template"
         shutil.copytree(template, self.template, symlinks=True)
-        self.home = self.repository("gitea-py-template")
+        self.home = self.organisation.repository("gitea-py-template")
         self.home.api.patch(self.home.path, has_actions=False)  # its own tests are not what is asked here
         self.home.push(self.template, "main", "v0.1.0")
-
-    def repository(self, name: str) -> Repository:
-        self.owner.api.post(f"orgs/{self.name}/repos", name=name)
-        return OfOrganisation(self.owner, name, self.name)
 
     def member(self, name: str, *targets: str, **others: Any) -> Member:
         root = self.folder / name
@@ -83,7 +118,7 @@ class Fleet:
         with compiled_once():
             copier.run_copy(f"{self.home.url}.git", root, data=answers, defaults=True, quiet=True)
         git(root, "init", "--quiet", "--initial-branch", "main")
-        member = Member(root, self.repository(name))
+        member = Member(root, self.organisation.repository(name))
         member.push("First")
         return member
 
@@ -107,10 +142,12 @@ def fleet(owner: Owner, template: Path, tmp_path: Path) -> Iterator[Fleet]:
         fleet.owner.api.patch(f"repos/{repository['full_name']}", has_actions=False)
 
 
+@long
 def test_the_scheduled_workflow_in_three_repositories(fleet: Fleet, runner: None) -> None:
     """One secret of the organisation's, and each repository gets a pull request that tells what it is about."""
     token = fleet.owner.new_token("write:repository", "read:user")
-    fleet.owner.api.put(f"orgs/{fleet.name}/actions/secrets/DEPLOY_TOKEN", data=token)
+    ours = fleet.owner.new_token("write:organization")
+    fleet.organisation.type("secrets/DEPLOY_TOKEN", GITEA_TOKEN=ours, DEPLOY_TOKEN=token)
     plain = fleet.member("plain", "docker", frontend=False)
     writes = fleet.member("writes", "library")
     meets = fleet.member("meets", "docker", "desktop", source_dir="server")
@@ -121,15 +158,14 @@ def test_the_scheduled_workflow_in_three_repositories(fleet: Fleet, runner: None
     fleet.release()
     fleet.home.api.patch(fleet.home.path, private=True)  # the secret opens it for the jobs
 
-    workflow = ".gitea/workflows/template-update.yml"
-    plain.edit(workflow, plain.text(workflow).replace('"47 5 2 * *"', '"* * * * *"'))
+    plain.edit(WORKFLOW, plain.text(WORKFLOW).replace('"47 5 2 * *"', '"* * * * *"'))
     commit = plain.push("Each minute", end="")  # for Gitea leaves out schedules with the rest
     plain.repository.run(event="push", head_sha=commit).cancel()
-    runs = [each.repository.dispatch("template-update.yml") for each in (writes, meets)]
-    runs.append(plain.repository.run(within=300, event="schedule"))
-    for run in runs:
-        run.check()
-        assert token not in run.logs()
+    all_started = [each.repository.dispatch("template-update.yml") for each in (writes, meets)]
+    all_started.append(plain.repository.run(within=300, event="schedule"))
+    for started in all_started:
+        started.check()
+        assert token not in started.logs()
 
     (opened,) = plain.pull_requests()
     assert opened["title"] == "chore: update from the template to v0.2.0"
@@ -152,6 +188,32 @@ def test_the_scheduled_workflow_in_three_repositories(fleet: Fleet, runner: None
         assert {"Makefile", ".copier-answers.yml", "docs/how-to-release.md"} <= {file["filename"] for file in changed}
 
 
+def test_all_repositories_of_an_organisation_are_started(owner: Owner, tmp_path: Path) -> None:
+    """More than the server lists at once; those without the workflow are named."""
+    organisation = Organisation.new(owner)
+    members = [organisation.repository("first"), organisation.repository("second", default_branch="trunk")]
+    others = [organisation.repository(f"other-{number}") for number in range(49)]
+    workflow = "on: workflow_dispatch\njobs: {update: {runs-on: no-runner-has-this, steps: [{run: 'true'}]}}\n"
+    (tmp_path / WORKFLOW).parent.mkdir(parents=True)
+    (tmp_path / WORKFLOW).write_text(workflow, encoding="utf-8")
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "--message", "First")
+    for member, branch in zip(members, ("main", "trunk"), strict=True):
+        member.push(tmp_path, f"HEAD:refs/heads/{branch}")
+
+    token = owner.new_token("read:organization", "write:repository")
+    result = organisation.type("/dispatches", GITEA_TOKEN=token)
+
+    assert set(result.stderr.splitlines()) == {f"{other.full_name}: not started" for other in others}
+    for member, branch in zip(members, ("main", "trunk"), strict=True):
+        (started,) = member.runs()
+        told = owner.api.get(started.path)
+        assert (told["event"], told["head_branch"]) == ("workflow_dispatch", branch)
+        started.cancel()
+
+
+@long
 def test_renovates_own_validator_takes_the_configuration(tmp_path: Path) -> None:
     result = renovate("config-validator.js", "--strict", CONFIGURATION, folder=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -161,6 +223,7 @@ def test_renovates_own_validator_takes_the_configuration(tmp_path: Path) -> None
     assert renovate("config-validator.js", "--strict", wrong, folder=tmp_path).returncode == 1
 
 
+@long
 def test_renovate_opens_a_pull_request(fleet: Fleet, tmp_path: Path) -> None:
     """With the configuration of the page, in which only the address and the organisation are others."""
     member = fleet.member("app", "library")
