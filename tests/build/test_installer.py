@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
@@ -213,19 +214,32 @@ class Kill:
         return path.exists() and (not self.text or path.read_text(errors="replace").startswith(self.text))
 
 
-def kills(version: str, *further: Kill) -> list[Kill]:
+def kills(version: str, takes: float, *further: Kill) -> list[Kill]:
+    """Choose when to kill an installer that takes so many seconds here."""
     partial = f"versions/.{version}.partial"
     files = (partial, f"{partial}/python/python313.dll", "versions/.root.partial", f"versions/{version}")
     random = Random(1)  # noqa: S311
-    return [*map(Kill, files), *further, *(Kill(seconds=random.uniform(0.2, 2)) for _ in range(4))]
+    return [*map(Kill, files), *further, *(Kill(seconds=random.uniform(0.1, 0.9) * takes) for _ in range(6))]
+
+
+def start_setup(windows: Windows, builds: Path, version: str, root: PureWindowsPath) -> subprocess.Popen[bytes]:
+    name = f"tiny-v{version}-setup.exe"
+    shutil.copy(builds / name, windows.files)
+    windows.run("cmd", "/c", "ver")  # not a Windows that is just starting is to be killed
+    return windows.start(f"C:\\{name}", "/S", "/NOSTART", f"/D={root}")
+
+
+def time_setup(windows: Windows, builds: Path, version: str, root: PureWindowsPath) -> float:
+    """Let the installer come to its end; give the seconds that it takes."""
+    launcher = start_setup(windows, builds, version, root)
+    begun = time.monotonic()
+    assert launcher.wait(60) == 0
+    return time.monotonic() - begun
 
 
 def kill_setup(windows: Windows, builds: Path, version: str, root: PureWindowsPath, kill: Kill) -> bool:
     """Run the installer and kill it; tell whether it was still at work then."""
-    name = f"tiny-v{version}-setup.exe"
-    shutil.copy(builds / name, windows.files)
-    windows.run("cmd", "/c", "ver")  # not a Windows that is just starting is to be killed
-    launcher = windows.start(f"C:\\{name}", "/S", "/NOSTART", f"/D={root}")
+    launcher = start_setup(windows, builds, version, root)
     begun = time.monotonic()
     while not kill.is_due(windows.path(root), begun) and launcher.poll() is None:
         assert time.monotonic() < begun + 60, f"{kill} was never to be seen"
@@ -242,12 +256,25 @@ def starts(app: App) -> str:
     return version
 
 
+def remove(windows: Windows, root: PureWindowsPath) -> None:
+    """Remove the app, and all that is the user's."""
+    windows.run(str(root / "uninstall.exe"), "/S", "/REMOVEDATA")
+    windows.settle()
+
+
+def put_back(app: App, old: Path) -> None:
+    shutil.rmtree(app.folder)
+    shutil.copytree(old, app.folder)
+
+
 @pytest.mark.usefixtures("long")
 def test_an_installation_that_is_killed(windows: Windows, setup: Callable[..., str], builds: Path) -> None:
     root = PureWindowsPath(r"C:\tiny")  # a space could not be given without cmd, which would be what is killed
     app = App(windows, root)
+    takes = time_setup(windows, builds, "1.0", root)
+    remove(windows, root)
     killed = 0
-    for kill in kills("1.0", Kill("start-hidden.vbs"), Kill("uninstall.exe"), Kill("current")):
+    for kill in kills("1.0", takes, Kill("start-hidden.vbs"), Kill("uninstall.exe"), Kill("current")):
         killed += kill_setup(windows, builds, "1.0", root, kill)
         if (app.folder / "versions/1.0").exists() and (app.folder / "start-hidden.vbs").exists():
             assert starts(app) == "1.0", kill
@@ -259,8 +286,7 @@ def test_an_installation_that_is_killed(windows: Windows, setup: Callable[..., s
         assert is_built(app, app.read("current")[0], builds, "1.0"), kill
         beside = {"versions", "current", "start-hidden.vbs", "tiny.cmd", "icon.ico", "uninstall.exe", "data", "logs"}
         assert {path.name for path in app.folder.iterdir()} == beside, kill
-        windows.run(str(root / "uninstall.exe"), "/S", "/REMOVEDATA")
-        windows.settle()
+        remove(windows, root)
         assert not app.folder.exists(), kill
     assert killed >= 7, "else this shows nothing"
 
@@ -271,8 +297,10 @@ def test_an_update_that_is_killed(windows: Windows, setup: Callable[..., str], b
     app = App(windows, root)
     setup("1.0", root=root)
     shutil.copytree(app.folder, tmp_path / "old")
+    takes = time_setup(windows, builds, "2.0", root)
+    put_back(app, tmp_path / "old")
     killed = 0
-    for kill in kills("2.0", Kill(".trial.new"), Kill("trial"), Kill(".current.new"), Kill("current", "2.0")):
+    for kill in kills("2.0", takes, Kill(".trial.new"), Kill("trial"), Kill(".current.new"), Kill("current", "2.0")):
         killed += kill_setup(windows, builds, "2.0", root, kill)
         found = starts(app)
         assert found == app.read("current")[0] in ("1.0", "2.0"), kill
@@ -285,8 +313,7 @@ def test_an_update_that_is_killed(windows: Windows, setup: Callable[..., str], b
         assert is_built(app, found, builds, found), kill
         beside = {path.name for path in app.folder.iterdir()} - {"data", "logs"}
         assert beside == {path.name for path in (tmp_path / "old").iterdir()}, kill
-        shutil.rmtree(app.folder)
-        shutil.copytree(tmp_path / "old", app.folder)
+        put_back(app, tmp_path / "old")
     assert killed >= 8, "else this shows nothing"
 
 
