@@ -9,7 +9,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -382,7 +382,7 @@ CONTEXT_PROPERTIES = _names(
 )
 EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 STRING_LITERAL = re.compile(r"'(?:[^']|'')*'")
-CONTEXT_PROPERTY = re.compile(r"\b(?:github|gitea)\.(\w+)")
+CONTEXT_PROPERTY = re.compile(r"(?<![\w.-])(?:github|gitea)\.(\w+)")  # not the name of a step: steps.github.outputs
 SETTING = re.compile(r"\b(secrets|vars)(?:\.([\w-]+)|\['([^']*)'\])")
 AUTOMATIC_TOKEN = re.compile(r"\b(?:secrets\.(?:GITEA|GITHUB)_TOKEN|(?:gitea|github)\.token)\b", re.IGNORECASE)
 # Values that someone else can choose, or that must not be seen.
@@ -870,7 +870,7 @@ def check_scripts(workflow: Workflow) -> Iterator[Hit]:
     for expression in workflow.expressions:
         if expression.in_script:
             rule = "GW601" if FOREIGN_VALUE.search(expression.code) else "GW602"
-            yield Hit(rule, expression.line, " ".join(expression.text.split()))
+            yield Hit(rule, expression.line, expression.text)
     for step, text in workflow.scripts:
         if not POSIX_SHELL.match(workflow.shell(step) or "bash"):
             continue
@@ -1013,7 +1013,8 @@ def lint(source: str, options: Options) -> list[Hit]:
     except NotAWorkflowError as error:
         return [Hit("GW001", error.line, str(error))]
     opt_outs = OptOuts(workflow)
-    hits = {hit for check in CHECKS for hit in check(workflow)}
+    # A command, an expression or a key may go on in the next line; what is printed may not.
+    hits = {replace(hit, subject=" ".join(hit.subject.split())) for check in CHECKS for hit in check(workflow)}
     hits |= {Hit("GW003", line, name) for line, name in opt_outs.named if name not in RULES}
     wanted = [hit for hit in hits if options.wants(hit) and not opt_outs.silence(hit)]
     return sorted(wanted, key=lambda hit: (hit.line, hit.rule, hit.subject))

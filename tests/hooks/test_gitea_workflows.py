@@ -204,7 +204,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
             flow("- run: make\n  env:\n    ID: ${{ gitea.repository_id }}  # <- GW502"),
             flow(job="if: github.triggering_actor != 'bot'  # <- GW502"),
         ],
-        [flow("- run: make\n  env:\n    A: ${{ github.event.repository.id }} ${{ format('gitea.nothing') }}")],
+        [
+            flow("- run: make\n  env:\n    A: ${{ github.event.repository.id }} ${{ format('gitea.nothing') }}"),
+            flow("- run: make\n  env:\n    A: ${{ steps.github.outputs.x }} ${{ needs.to-gitea.outputs.x }}"),
+        ],
     ),
     "GW503": (
         [
@@ -437,6 +440,22 @@ def test_program_prints_file_line_message_and_fails_for_errors_only(tmp_path: Pa
     assert run("--strict", "--min-gitea", "1.27.0", folder / "b.yaml").stdout == ""
     assert run("--ignore", "GW101,gw104", folder).stdout == ""
     assert run("--strict", "--ignore", "GW104", folder / "b.yaml").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("step", "subject"),
+    [
+        ("- run: |\n    docker push \\\n      --all-tags x", "GW606 error: docker push --all-tags"),
+        (f"- {TOKEN}\n  run: |\n    docker \\\n      login -p $TOKEN", "GW504 error: docker login"),
+        ("- run: echo ${{ github.sha }} ${{github.sha}}", "GW602 warning: github.sha"),
+        ('- run: make\n  ? "a\n\n    b"\n  : 1\n  ? "a\n\n    b"\n  : 2', "GW002 error: `a b`, first on line 11"),
+    ],
+)
+def test_a_finding_is_one_line_where_what_it_names_is_more(tmp_path: Path, step: str, subject: str) -> None:
+    path = tmp_path / "a.yml"
+    path.write_text(flow(step))
+    (line,) = run(path).stdout.splitlines()
+    assert re.fullmatch(rf"{re.escape(str(path))}:\d+: {re.escape(subject)}: .*", line)
 
 
 def test_github_folder_is_read_where_gitea_reads_it(tmp_path: Path) -> None:
