@@ -13,7 +13,7 @@ from pathlib import Path
 
 import copier
 
-from bench.measure import Table, Times, row, run
+from bench.measure import Table, Times, commit, row, run
 from tests.answers import answers_for
 from tests.support.projects import free_port, newcomer
 from tests.support.tools import uv
@@ -130,7 +130,5 @@ def make_project(template: Path, project: Path, environment: Mapping[str, str]) 
     answers = answers_for(["desktop"], frontend=False)
     copier.run_copy(str(template), project, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
     run([uv(), "lock", "--quiet"], cwd=project, env=environment)
-    identity = ["-c", "user.name=Bench", "-c", "user.email=bench@example.com", "-c", "commit.gpgsign=false"]
-    for words in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", "App"]):
-        run(["git", *identity, *words], cwd=project, env=environment)
+    commit(project)
     return project

@@ -15,7 +15,7 @@ from pathlib import Path
 import copier
 from plumbum import local
 
-from bench.measure import Table, Times, files, row, run, timed
+from bench.measure import Table, Times, commit, files, row, run, timed
 from tests.answers import TARGETS, Answers, answers_id
 from tests.support.rendering import compiled_once
 from tests.support.tools import cache, check_sha256, made_once, uv
@@ -47,16 +47,9 @@ def other_template() -> Path:
             packed = check_sha256(Path(downloads) / f"{name}.tar.gz", expected.removeprefix("sha256:"))
             folder.mkdir()
             run(["tar", "--no-same-owner", "-xzf", packed, "-C", folder])
-        _commit(folder / name, name)
+        commit(folder / name, force=True)
 
     return made_once(cache("bench", name), unpack) / name
-
-
-def _commit(folder: Path, message: str) -> None:
-    git: list[str | Path] = ["git", "-C", folder, "-c", "user.name=Bench", "-c", "user.email=bench@example.com"]
-    run([*git, "init", "--quiet"])
-    run([*git, "add", "--all", "--force"])
-    run([*git, "-c", "commit.gpgsign=false", "commit", "--quiet", "--message", message])
 
 
 def bare_template(folder: Path, count: int) -> Path:
@@ -65,7 +58,7 @@ def bare_template(folder: Path, count: int) -> Path:
     (folder / "copier.yml").write_text("_subdirectory: template\n")
     for number in range(count):
         (folder / f"template/{number}").touch()
-    _commit(folder, "Nothing")
+    commit(folder, force=True)
     return folder
 
 

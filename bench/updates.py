@@ -13,7 +13,7 @@ from pathlib import Path
 import copier
 
 from bench.bundles import first_answer
-from bench.measure import Row, Table, Times, amount_row, row
+from bench.measure import Row, Table, Times, amount_row, commit, row
 from tests.answers import answers_for
 from tests.support.projects import newcomer
 from tests.support.releases import Key, Releases, describe, signed
@@ -204,9 +204,7 @@ def build(template: Path, folder: Path) -> Built:
     copier.run_copy(str(template), project, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
     run([uv(), "lock", "--quiet"], cwd=project, env=environment)
     run([project / "scripts/npm.sh", "install"], cwd=project, env=environment)
-    identity = ["-c", "user.name=Bench", "-c", "user.email=bench@example.com", "-c", "commit.gpgsign=false"]
-    for words in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", "App"]):
-        run(["git", *identity, *words], cwd=project, env=environment)
+    commit(project)
     archives = {}
     for version in (FROM, TO):
         output = folder / version

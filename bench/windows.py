@@ -11,7 +11,7 @@ from pathlib import Path
 
 import copier
 
-from bench.measure import Table, Times, row, run, size_row, timed
+from bench.measure import Table, Times, commit, row, run, size_row, timed
 from tests.answers import answers_for
 from tests.support.packages import require_apt
 from tests.support.tools import program, uv
@@ -84,8 +84,7 @@ def make_project(template: Path, project: Path) -> Path:
     answers = answers_for(["desktop"], frontend=False)
     copier.run_copy(str(template), project, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
     run([uv(), "add", "--quiet", "--no-sync", *MORE], cwd=project, env={**os.environ, **environment()})
-    for words in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", "App"]):
-        run(["git", *words], cwd=project)
+    commit(project)
     return project
 
 

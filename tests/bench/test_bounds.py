@@ -10,10 +10,11 @@ import pytest
 
 from bench import bundles, images, releases
 from bench.copying import IN_ALL, committed, compare_combinations, compare_copies
-from bench.measure import Table, Times, amount_row, row, size_row
+from bench.measure import Table, Times, amount_row, commit, row, size_row
 from bench.updates import compare_updates
 from bench.windows import compare_dependencies, compare_sizes
 from tests.answers import pairwise, sampled_combinations, subsets
+from tests.conftest import GIT_ENVIRONMENT, git
 
 BARE_TAKES = 0.54  # seconds of the processor of the machine for which the bounds are (docs/explanation/design.md)
 
@@ -66,6 +67,21 @@ def test_what_takes_minutes_to_measure(what: str, packed: Path, tmp_path: Path) 
     table = LONG[what](packed, tmp_path)
     kept = [row.kept for row in table.rows if row.kept is not None]
     assert kept and all(kept), table.markdown()
+
+
+def test_a_commit_needs_no_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in GIT_ENVIRONMENT.keys() - {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM"}:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "settings"))
+    (tmp_path / "settings").write_text("[user]\n\tuseConfigOnly = true\n")  # git guesses none from the machine's name
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / ".gitignore").write_text("ignored\n")
+    (folder / "ignored").touch()
+    commit(folder)
+    assert git(folder, "ls-files").split() == [".gitignore"]
+    commit(folder, force=True)
+    assert git(folder, "ls-tree", "--name-only", "HEAD").split() == [".gitignore", "ignored"]
 
 
 def test_a_table_with_an_amount() -> None:
