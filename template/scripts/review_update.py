@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -112,7 +113,7 @@ def _rendered(before: Path, folder: Path) -> Path:
         content = yaml.safe_load((before / ANSWERS).read_text(encoding="utf-8"))
         source, version = str(content["_src_path"]), str(content["_commit"])
         answers = {name: value for name, value in content.items() if not name.startswith("_")}
-    except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError):
         raise ReviewError(f"{ANSWERS} did not say where the template is.") from None
     data = folder.with_name("answers.yml")
     data.write_text(yaml.safe_dump(answers), encoding="utf-8")
@@ -136,6 +137,8 @@ def _read(path: Path) -> bytes | None:
 
 @contextmanager
 def _checked_out(tree: Path, commit: str) -> Iterator[Path]:
+    if not shutil.which("git"):
+        raise ReviewError("git is missing; install it (apt install git).")
     try:
         _git(tree, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
     except ReviewError:

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.answers import Answers, answers_for
-from tests.conftest import git
+from tests.conftest import REPOSITORY, git
 from tests.copier_update.conftest import Living, MakeLiving, owner
 from tests.copier_update.history import ADDED, DROPPED, QUESTION, RENAMED, SYNTHETIC, newest
 
@@ -37,6 +38,26 @@ def review(project: Living, *arguments: str) -> tuple[int, str]:
     )
     assert result.stderr == ""
     return result.returncode, result.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "has_git", "reason"),
+    [
+        (b"_src_path: \xff\n", True, ".copier-answers.yml did not say where the template is."),
+        (b"_src_path: \x00\n", True, ".copier-answers.yml did not say where the template is."),
+        (b"_src_path: 1\n", False, "git is missing; install it (apt install git)."),
+    ],
+)
+def test_what_cannot_be_reviewed_is_one_clear_line(tmp_path: Path, content: bytes, has_git: bool, reason: str) -> None:
+    (tmp_path / "scripts").mkdir()
+    script = shutil.copy(REPOSITORY / "template/scripts/review_update.py", tmp_path / "scripts")
+    (tmp_path / ".copier-answers.yml").write_bytes(content)
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "--message", "First")
+    env = os.environ if has_git else {**os.environ, "PATH": str(tmp_path)}
+    result = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, env=env)
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", f"review-update: {reason}\n")
 
 
 def test_files_that_are_deleted_replaced_or_no_longer_there(living: MakeLiving) -> None:
