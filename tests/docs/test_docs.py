@@ -153,6 +153,13 @@ def test_the_workflow_of_the_how_to_is_good(tmp_path: Path, capsys: pytest.Captu
     assert gitea_workflows.main(["--strict", str(tmp_path / "test.yml")]) == 0, capsys.readouterr().out
 
 
+def test_what_comes_back_when_deleted_is_what_copier_skips_where_it_exists() -> None:
+    page = (REPOSITORY / "docs/how-to/update-a-project.md").read_text(encoding="utf-8")
+    deleted = re.findall(r"^\| deleted (.*) \| writes it again \|", page, re.MULTILINE)
+    settings = yaml.safe_load((REPOSITORY / "copier.yml").read_text(encoding="utf-8"))
+    assert sorted(re.findall("`(.*?)`", " ".join(deleted))) == sorted(settings["_skip_if_exists"])
+
+
 def test_the_newest_version_has_an_entry() -> None:
     version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     newest = re.search(r"^## (.+)$", (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
