@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import sys
@@ -29,6 +30,7 @@ from tests.support.tools import MissingError, run, uv
 TEMPLATE = Path(__file__).resolve().parents[1]
 NAME, PASSWORD = "ada", "harbour-weather"  # of a server that is here only, and ends with this program
 TAG = "v0.1.0"
+LINES = 5  # of a log that a failure shows
 IDENTITY = {
     **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "Ada Harbourmaster"),
     **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "ada@example.com"),
@@ -46,6 +48,13 @@ def say(text: str) -> None:
 def fail(text: str) -> int:
     print(f"demo-gitea: {text}", file=sys.stderr)
     return 1
+
+
+def gist(report: str) -> str:
+    """Give what failed, and the lines of its log that say why: those that speak of it, else the last."""
+    what, *log = report.splitlines()
+    telling = [line for line in log if re.search(r"error|fail|caused by", line, re.IGNORECASE)]
+    return "\n".join([what, *(telling[:LINES] or log[-LINES:])])
 
 
 def make_project(root: Path, url: str, targets: list[str], environment: dict[str, str]) -> Project:
@@ -164,6 +173,8 @@ def main() -> int:
             f"apt-get install --no-install-recommends {' '.join(error.packages)}" if error.packages else error.what
         )
         return fail(f"this machine lacks something, and may not be given it: {install}")
+    except AssertionError as error:  # what the tests' own tools raise, with much of a program's log
+        return fail(gist(str(error) or repr(error)))
     except KeyboardInterrupt:
         pass
     say("ended")

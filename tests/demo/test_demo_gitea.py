@@ -7,7 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -73,18 +74,47 @@ def test_a_time_that_is_none_is_one_clear_line(seconds: str) -> None:
     )
 
 
-def test_what_the_machine_lacks_is_one_clear_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            MissingError("maven gcc (names of Debian's packages)", ["maven", "gcc"]),
+            "this machine lacks something, and may not be given it: apt-get install --no-install-recommends maven gcc",
+        ),
+        (
+            AssertionError(
+                "uv pip install go: returned 2\nResolving\nerror: Failed to fetch: `https://index.example.com/go/`\n"
+                "  Caused by: dns error\n" + "and so on\n" * 60
+            ),
+            "uv pip install go: returned 2\nerror: Failed to fetch: `https://index.example.com/go/`\n"
+            "  Caused by: dns error",
+        ),
+        (
+            AssertionError("Gitea does not start:\n" + "1\n" * 60 + "no disk"),
+            "Gitea does not start:\n1\n1\n1\n1\nno disk",
+        ),
+        (AssertionError(), "AssertionError()"),
+    ],
+)
+def test_what_stops_it_is_a_clear_message(
+    error: AssertionError, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def serve() -> None:
-        raise MissingError("maven gcc (names of Debian's packages)", ["maven", "gcc"])
+    cleaned = []
 
-    monkeypatch.setattr(demo_gitea, "environment", lambda: nullcontext(({}, [])))
+    @contextmanager
+    def environment() -> Iterator[tuple[dict[str, str], list[str]]]:
+        try:
+            yield {}, []
+        finally:
+            cleaned.append(True)
+
+    def serve() -> None:
+        raise error
+
+    monkeypatch.setattr(demo_gitea, "environment", environment)
     monkeypatch.setattr(demo_gitea, "serve", serve)
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # it is for a program of its own
     monkeypatch.setattr(sys, "argv", ["demo_gitea"])
     assert demo_gitea.main() == 1
-    assert capsys.readouterr().err == (
-        "demo-gitea: this machine lacks something, and may not be given it: "
-        "apt-get install --no-install-recommends maven gcc\n"
-    )
+    assert capsys.readouterr().err == f"demo-gitea: {message}\n"
+    assert cleaned
