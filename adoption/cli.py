@@ -95,11 +95,17 @@ def look_again(root: Path, folder: Path, *, dry_run: bool) -> None:
         content = yaml.safe_load((root / ANSWERS).read_text(encoding="utf-8"))
         template, version = str(content["_src_path"]), str(content["_commit"])
         answers = {name: value for name, value in content.items() if name[0] != "_"}
-        own = [str(pattern) for pattern in answers.pop("own_files", None) or []]
-    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        own = answers.pop("own_files", None) or []
+    except yaml.YAMLError as error:
+        said = " ".join(str(error).split())
+        raise AdoptionError(f"{ANSWERS} cannot be read, patterns with * or ! need quotes: {said}") from None
+    except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:
         raise AdoptionError(f"{ANSWERS} does not say where its template is ({str(error).splitlines()[0]}).") from None
     if "project_slug" not in answers:
         raise AdoptionError(f"{ANSWERS} is of another template ({template}): the project can have one of them only.")
+    if not isinstance(own, list):
+        raise AdoptionError(f"own_files in {ANSWERS} is a list, one pattern a line: - /Makefile")
+    own = [str(pattern) for pattern in own]
     copy = fresh_copy(template, folder / "fresh", answers, ref=version)
     plan = make_plan(copy, root)
     settled = [pattern for pattern in own if is_settled(pattern.removeprefix("/"), copy, root)]

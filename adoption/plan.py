@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -153,10 +154,15 @@ def add(plan: Plan, copy: Copy, root: Path, changed: Mapping[str, str]) -> None:
 
 
 def with_own_files(text: str, own: Sequence[str]) -> str:
-    """Put the list into a file of answers as Copier writes it: in the order of the alphabet, one a line."""
-    text = re.sub(r"^own_files:\n(- .*\n)*", "", text, flags=re.MULTILINE)
-    listed = "".join(f"- {pattern}\n" for pattern in own)
-    return re.sub(r"^(?=package_name:)", f"own_files:\n{listed}" if own else "", text, count=1, flags=re.MULTILINE)
+    """Put the list into a file of answers, in the form in which Copier writes it; the comment at its top stays."""
+    answers = {name: value for name, value in yaml.safe_load(text).items() if name != "own_files"}
+    if own:
+        answers["own_files"] = list(own)
+    (comment,) = re.findall(r"\A(?:#.*\n)*", text)
+    written = comment + yaml.safe_dump(answers, indent=4, allow_unicode=True, default_flow_style=False)
+    if yaml.safe_load(written) != answers:
+        raise AdoptionError(f"own_files in {ANSWERS} cannot be changed: write {json.dumps(list(own))} there.")
+    return written
 
 
 def _obstacle(root: Path, name: str) -> str:

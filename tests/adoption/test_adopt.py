@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from adoption.plan import with_own_files
 from tests.adoption.conftest import Adopt
 from tests.adoption.samples import FLAT, SAMPLES, SCRIPT, write
 from tests.conftest import git
@@ -174,6 +175,23 @@ def test_a_second_run_adds_nothing_and_says_what_is_left(sample: Sample, adopt: 
     assert "The template's by now" in report
     own = yaml.safe_load((root / ".copier-answers.yml").read_text(encoding="utf-8"))["own_files"]
     assert own == ["/.gitea/workflows/release.yml", "/pyproject.toml"]
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "own_files:\n- /Makefile\n- '*.lock'\n- '!/x'\n",
+        "own_files:\n  - /Makefile\n  - '*.lock'\n  - '!/x'\n",
+        "own_files:\n- /Makefile\n# made by a tool\n- '*.lock'\n- '!/x'\n",
+        "own_files: [/Makefile, '*.lock', '!/x']\n",
+    ],
+    ids=["Copier's", "indented", "with a comment", "in one line"],
+)
+def test_the_list_of_own_files_may_be_written_by_hand_in_any_form(listed: str) -> None:
+    before, after = "# Of Copier\n_commit: v1\nlicense: MIT\n", "package_name: one\npython_version: '3.13'\n"
+    left = "own_files:\n- '*.lock'\n- '!/x'\n"
+    assert with_own_files(f"{before}{listed}{after}", ["*.lock", "!/x"]) == f"{before}{left}{after}"
+    assert with_own_files(f"{before}{listed}{after}", []) == f"{before}{after}"
 
 
 def test_the_new_pyproject_has_what_the_old_packaging_said(sample: Sample, adopt: Adopt) -> None:
@@ -339,6 +357,16 @@ def test_bad_input_gets_one_line(sample: Sample, adopt: Adopt, tmp_path: Path, t
             ".copier-answers.yml is of another template (gh:x/y)",
         ),
         (".copier-answers.yml", "- 1\n", ".copier-answers.yml does not say where its template is"),
+        (
+            ".copier-answers.yml",
+            "_src_path: gh:x/y\n_commit: v1\nproject_slug: x\nown_files: Makefile\n",
+            "own_files in .copier-answers.yml is a list",
+        ),
+        (
+            ".copier-answers.yml",
+            "own_files:\n- *.lock\n",
+            ".copier-answers.yml cannot be read, patterns with * or ! need quotes: while scanning an alias",
+        ),
         ("build", "a file\n", "build/adoption is there already"),
     ],
 )
