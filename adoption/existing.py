@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.requirements import InvalidRequirement, Requirement
 
 from adoption import AdoptionError
@@ -28,10 +29,11 @@ NOT_CODE_MODULES = frozenset(
     {"setup", "conftest", "noxfile", "tasks", "fabfile", "manage", "versioneer", "wsgi", "asgi"}
 )
 REQUIREMENTS = "requirements.txt"
+# How free texts name a licence; "mit" is a word of German.
 LICENSES = {
-    "MIT": r"\bMIT\b|Permission is hereby granted, free of charge",
+    "MIT": r"(?-i:\bMIT\b)(?=[ -]licen[sc]e|\W*$)|Permission is hereby granted, free of charge",
     "Apache-2.0": r"Apache[ -](Software )?(Licen[sc]e)?,?[ -]*(Version )?2",
-    "GPL-3.0-or-later": r"\bGPL-?v?3|GNU GENERAL PUBLIC LICENSE\s+Version 3|GPL-3\.0",
+    "GPL-3.0-or-later": r"(?<![a-z])GPL-?v?3(?!(\.0)?[ -]only)|GNU GENERAL PUBLIC LICENSE\s+Version 3",
     "BSD-3-Clause": r"BSD-3|BSD 3|Neither the name of",
 }
 
@@ -263,11 +265,18 @@ def _requirements(path: Path) -> Iterator[str]:
 def _license(existing: Existing) -> str:
     """Give the licence among the choices of the template; for any other, or none, all rights stay reserved."""
     said = existing.metadata.get("license", "")
-    texts = [str(said.get("text", "") if isinstance(said, dict) else said)]
+    said = str(said.get("text", "") if isinstance(said, dict) else said)
+    try:
+        identifier = canonicalize_license_expression(said).replace("GPL-3.0+", "GPL-3.0-or-later")
+    except InvalidLicenseExpression:  # free text, or none
+        pass
+    else:
+        return identifier if identifier in LICENSES else "Proprietary"
+    texts = [said]
     texts += [path.read_text(encoding="utf-8", errors="replace") for path in license_files(existing.root)]
     for text in texts:
         for name, pattern in LICENSES.items():
-            if re.search(pattern, text, re.IGNORECASE):
+            if re.search(pattern, text, re.IGNORECASE | re.MULTILINE):
                 return name
     return "Proprietary"
 

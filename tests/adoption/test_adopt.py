@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from adoption import existing
 from adoption.plan import with_own_files
 from tests.adoption.conftest import Adopt
 from tests.adoption.samples import FLAT, SAMPLES, SCRIPT, write
@@ -231,6 +232,30 @@ def test_a_setup_py_is_read_and_not_run(tmp_path: Path, adopt: Adopt) -> None:
     assert tomllib.loads(text)["project"]["dependencies"] == ["six", "tomli; python_version < '3.11'"]
     assert 'old = "old_thing:main"' in text
     assert not (root / "pwned").exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "expected"),
+    [
+        ("MIT License", "", "MIT"),
+        ("", "The MIT License (MIT)\n\nCopyright (c) 2020 Ada\n", "MIT"),
+        ("", "Nutzung nur mit Genehmigung.\n", "Proprietary"),
+        ("", "NUTZUNG NUR MIT GENEHMIGUNG.\n", "Proprietary"),
+        ("GPLv3", "", "GPL-3.0-or-later"),
+        ("GPL-3.0+", "", "GPL-3.0-or-later"),
+        ("GPL-3.0-only", "GNU GENERAL PUBLIC LICENSE\n   Version 3, 29 June 2007\n", "Proprietary"),
+        ("AGPL-3.0-or-later", "", "Proprietary"),
+        ("LGPL-3.0", "", "Proprietary"),
+        ("AGPLv3", "", "Proprietary"),
+        ("MIT OR Apache-2.0", "", "Proprietary"),
+        ("apache-2.0", "", "Apache-2.0"),
+    ],
+)
+def test_a_licence_is_one_of_the_choices_or_all_rights_stay_reserved(
+    said: str, text: str, expected: str, tmp_path: Path
+) -> None:
+    write({"setup.py": f"from setuptools import setup\nsetup(license={said!r})\n", "LICENSE": text}, tmp_path)
+    assert existing.answers(existing.read(tmp_path, None))["license"] == expected
 
 
 def test_a_pyproject_for_tools_only_gets_the_rest(tmp_path: Path, adopt: Adopt) -> None:
