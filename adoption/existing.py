@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import configparser
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,13 @@ NOT_CODE_MODULES = frozenset(
     {"setup", "conftest", "noxfile", "tasks", "fabfile", "manage", "versioneer", "wsgi", "asgi"}
 )
 REQUIREMENTS = "requirements.txt"
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # begins like that of UTF-16
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 # How free texts name a licence; "mit" is a word of German.
 LICENSES = {
     "MIT": r"(?-i:\bMIT\b)(?=[ -]licen[sc]e|\W*$)|Permission is hereby granted, free of charge",
@@ -178,7 +185,7 @@ def _metadata(source: Path, pyproject: dict[str, Any]) -> tuple[str, dict[str, A
     if kind == "setup":
         return kind, _setup_metadata(source)
     if kind == "requirements":
-        return kind, {"dependencies": list(_requirements(source / REQUIREMENTS))}
+        return kind, {"dependencies": _valid(requirement_lines(source / REQUIREMENTS))}
     return kind, {}
 
 
@@ -254,12 +261,13 @@ def _setup_arguments(path: Path) -> dict[str, Any]:
     return found
 
 
-def _requirements(path: Path) -> Iterator[str]:
-    """Give the plain requirements, without hashes and comments."""
-    for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
-        text = re.sub(r"(^|\s)#.*", "", line).split(" --hash")[0].rstrip("\\ ").strip()
-        if is_requirement(text):
-            yield text
+def requirement_lines(path: Path) -> list[str]:
+    """Give the lines without hashes and comments, in whichever Unicode: PowerShell writes UTF-16."""
+    content = path.read_bytes()
+    encoding = next((name for mark, name in BYTE_ORDER_MARKS.items() if content.startswith(mark)), "utf-8")
+    text = re.sub(r"\\\r?\n", " ", content.decode(encoding, errors="replace"))
+    lines = [re.split(r"\s--hash\b", re.sub(r"(^|\s)#.*", "", line))[0].strip() for line in text.splitlines()]
+    return [line for line in lines if line]
 
 
 def _license(existing: Existing) -> str:

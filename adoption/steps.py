@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adoption import packaging_file
-from adoption.existing import REQUIREMENTS, Existing, git
+from adoption.existing import REQUIREMENTS, Existing, git, requirement_lines
 from adoption.plan import Copy, Plan
 
 ASIDE = "build/adoption"
@@ -84,8 +84,12 @@ def _packaging(existing: Existing, copy: Copy, plan: Plan) -> Iterator[str]:
         yield _with(f"`{name}` is in Poetry's own form. Turn it into the standard one, and look again:", convert)
     elif name in plan.added or existing.kind != "standard":
         new = name in plan.added
-        read = [*old, *([f"{prefix}{REQUIREMENTS}"] if (existing.source / REQUIREMENTS).exists() else [])]
+        listed = [existing.source / REQUIREMENTS] if (existing.source / REQUIREMENTS).exists() else []
+        read = [*old, *(f"{prefix}{path.name}" for path in listed)]
         of = f" What it is called and needs is taken from {_named(read)}, as far as no code must run." if read else ""
+        taken = existing.metadata.get("dependencies", [])
+        if left := [line for path in listed for line in requirement_lines(path) if line not in taken]:
+            of += f" Not taken over: {_named(left)}."
         text = (
             f"`{name}` is new.{of}"
             if new

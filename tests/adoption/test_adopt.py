@@ -216,6 +216,19 @@ def test_the_new_pyproject_has_what_the_old_packaging_said(sample: Sample, adopt
     assert "[project.scripts]" not in text, "no command of the starter code"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_requirements_are_taken_over_or_named(encoding: str, tmp_path: Path, adopt: Adopt) -> None:
+    root = write(SCRIPT, tmp_path / "project", commit=False)
+    listed = f"six==1.17.0 \\\n    --hash=sha256:{'0' * 64}  # old\n{SCRIPT['requirements.txt']}"
+    (root / "requirements.txt").write_text(listed, encoding=encoding)
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "As it was")
+    report = adopt(root).stdout
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["dependencies"] == ["six==1.17.0", "rich==13.9.4"]
+    assert "Not taken over: `-r base.txt`, `git+https://example.com/x.git`." in steps(report)[0]
+
+
 def test_a_setup_py_is_read_and_not_run(tmp_path: Path, adopt: Adopt) -> None:
     setup = """\
         import os
