@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -83,10 +83,11 @@ def run(options: argparse.Namespace) -> None:
         changed = {ANSWERS: with_own_files((copy.folder / ANSWERS).read_text(encoding="utf-8"), plan.own_files(copy))}
         if (name := f"{found.prefix}pyproject.toml") in plan.added:
             changed[name] = packaging_file.fitted((copy.folder / name).read_text(encoding="utf-8"), found)
+        text, lines = report(found, copy, plan, dry_run=options.dry_run), steps.lines(found, copy, plan)
         if not options.dry_run:
-            keep_aside(root, copy)
+            keep_aside(root, copy, text, lines)
             add(plan, copy, root, changed)
-        finish(root, copy, plan, dry_run=options.dry_run)
+        print(text)
 
 
 def look_again(root: Path, folder: Path, *, dry_run: bool) -> None:
@@ -110,17 +111,20 @@ def look_again(root: Path, folder: Path, *, dry_run: bool) -> None:
     plan = make_plan(copy, root)
     settled = [pattern for pattern in own if is_settled(pattern.removeprefix("/"), copy, root)]
     own = [pattern for pattern in own if pattern not in settled]
-    if not dry_run:
-        keep_aside(root, copy)
-        if settled:
-            text = (root / ANSWERS).read_text(encoding="utf-8")
-            (root / ANSWERS).write_text(with_own_files(text, own), encoding="utf-8")
     kept = {name: there for name, there in plan.kept.items() if f"/{name}" in own}
-    finish(root, copy, Plan((), plan.same, kept, plan.blocked), dry_run=dry_run, settled=settled)
+    plan = Plan((), plan.same, kept, plan.blocked)
+    found = existing.read(root, copy.answers["source_dir"])
+    text, lines = report(found, copy, plan, dry_run=dry_run, settled=settled), steps.lines(found, copy, plan)
+    changed = with_own_files((root / ANSWERS).read_text(encoding="utf-8"), own) if settled else ""
+    if not dry_run:
+        keep_aside(root, copy, text, lines)
+        if changed:
+            (root / ANSWERS).write_text(changed, encoding="utf-8")
+    print(text)
 
 
-def keep_aside(root: Path, copy: Copy) -> None:
-    """Keep the fresh copy below build/, where neither git nor a tool looks, for comparing."""
+def keep_aside(root: Path, copy: Copy, text: str, lines: Mapping[str, str]) -> None:
+    """Keep the fresh copy and the report below build/, where neither git nor a tool looks, for comparing."""
     aside = root / steps.ASIDE
     if (aside.exists() and not (aside / ".gitignore").exists()) or (root / "build").is_file():
         raise AdoptionError(f"{steps.ASIDE} is there already, and not this program's: move it away.")
@@ -128,19 +132,10 @@ def keep_aside(root: Path, copy: Copy) -> None:
     aside.mkdir(parents=True)
     (aside / ".gitignore").write_text(MARK, encoding="utf-8")
     shutil.copytree(copy.folder, root / steps.FRESH)
-
-
-def finish(root: Path, copy: Copy, plan: Plan, *, dry_run: bool, settled: Sequence[str] | None = None) -> None:
-    """Print the report, and keep it."""
-    found = existing.read(root, copy.answers["source_dir"])
-    text = report(found, copy, plan, dry_run=dry_run, settled=settled)
-    print(text)
-    if dry_run:
-        return
-    (root / steps.ASIDE / "report.md").write_text(text, encoding="utf-8")
+    (aside / "report.md").write_text(text, encoding="utf-8")
     (root / steps.LINES).mkdir()
-    for name, lines in steps.lines(found, copy, plan).items():
-        (root / steps.LINES / name).write_text(lines, encoding="utf-8")
+    for name, added in lines.items():
+        (root / steps.LINES / name).write_text(added, encoding="utf-8")
 
 
 def report(found: Existing, copy: Copy, plan: Plan, *, dry_run: bool, settled: Sequence[str] | None = None) -> str:

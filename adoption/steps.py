@@ -60,7 +60,7 @@ def lines(existing: Existing, copy: Copy, plan: Plan) -> dict[str, str]:
     found = {}
     if existing.kind == "standard":
         found["pyproject.toml"] = _lacks(existing, copy).lines
-    elif existing.kind != "poetry":
+    elif existing.kind != "poetry" and f"{existing.prefix}pyproject.toml" not in plan.added:
         found["pyproject.toml"] = packaging_file.appended(_rendered(existing, copy), existing)
     if ".gitignore" in plan.kept:
         found[".gitignore"] = "".join(f"{line}\n" for line in _not_ignored(existing, copy))
@@ -131,7 +131,7 @@ def _code(existing: Existing, copy: Copy) -> Iterator[str]:
     command = f"{slug}-duration" if has_web else slug
     check = existing.root / "scripts/check-wheel.sh"
     check = check if check.exists() else copy.folder / "scripts/check-wheel.sh"
-    text = check.read_text(encoding="utf-8") if "library" in copy.answers["targets"] else ""
+    text = check.read_text(encoding="utf-8", errors="replace") if "library" in copy.answers["targets"] else ""
     if f'/bin/{command}"' in text and command not in existing.metadata.get("scripts", {}):
         yield f"`scripts/check-wheel.sh` runs `{command} --version`, and there is no such command: change that line."
 
@@ -199,7 +199,7 @@ def _targets(existing: Existing, copy: Copy) -> Iterator[str]:
         )
     if copy.answers.get("frontend"):
         path = existing.root / "frontend/package.json"
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         if missing := [name for name in ("build", "check", "format", "lint") if f'"{name}":' not in text]:
             yield (
                 f"The Makefile runs npm scripts that `frontend/package.json` lacks: {_named(missing)}."
@@ -242,8 +242,11 @@ def _take(name: str) -> list[str]:
 
 def _not_ignored(existing: Existing, copy: Copy) -> list[str]:
     """Give the template's lines of .gitignore that the project's own lacks."""
-    fresh, own = (folder.joinpath(".gitignore").read_text(encoding="utf-8") for folder in (copy.folder, existing.root))
-    return [line for line in fresh.splitlines() if line not in own.splitlines()]
+    fresh, own = (
+        folder.joinpath(".gitignore").read_text(encoding="utf-8", errors="replace").splitlines()
+        for folder in (copy.folder, existing.root)
+    )
+    return [line for line in fresh if line not in own]
 
 
 def _named(names: Iterable[Any]) -> str:

@@ -432,5 +432,16 @@ def test_many_files_of_ones_own(tmp_path: Path, adopt: Adopt) -> None:
     assert {f"/{name}" for name in names} <= set(answers["own_files"])
 
 
+def test_files_of_ones_own_may_be_in_any_encoding(tmp_path: Path, adopt: Adopt) -> None:
+    names = (".gitignore", "Makefile", "LICENSE", "README.md", "scripts/check-wheel.sh")
+    root = write({**SCRIPT, **dict.fromkeys(names, "")}, tmp_path / "project", commit=False)
+    for name in names:
+        (root / name).write_bytes("# für später\n".encode("latin-1"))
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "As it was")
+    assert "Let git leave out what the commands make:" in adopt(root).stdout
+    assert adopt(root).stdout
+
+
 def test_kinds_are_all_there() -> None:
     assert EXPECTED.keys() == SAMPLES.keys()
