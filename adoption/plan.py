@@ -85,6 +85,8 @@ def fresh_copy(
                 quiet=True,
                 vcs_ref=ref,
             )
+    except KeyboardInterrupt:  # at a question it is an error of Copier's as well
+        raise
     except (CopierError, ValueError, TypeError) as error:
         said = _last_line(error)
         hints = [hint for pattern, hint in HINTS.items() if re.search(pattern, said)]

@@ -8,6 +8,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -330,6 +331,17 @@ def test_what_was_interrupted_is_finished(sample: Sample, adopt: Adopt, monkeypa
     assert yaml.safe_load((root / ".copier-answers.yml").read_text(encoding="utf-8"))["own_files"] == [
         "/pyproject.toml"
     ]
+
+
+def test_ctrl_c_at_a_question_stops_it(
+    sample: Sample, adopt: Adopt, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = sample("flat")
+    before = contents(root)
+    monkeypatch.setattr("copier._main.unsafe_prompt", Mock(side_effect=KeyboardInterrupt))
+    said = adopt(root, str(template), returncode=130).stderr
+    assert said == "adopt-project: stopped; git status says whether something was added.\n"
+    assert contents(root) == before
 
 
 def _interrupted(after: int) -> Callable[[Path, Path], None]:
