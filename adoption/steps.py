@@ -115,11 +115,13 @@ def _code(existing: Existing, copy: Copy) -> Iterator[str]:
     elif found is None:
         yield f"The code is expected in `{wanted}/`, one package; here is {_named(p.name for p in existing.packages)}."
     elif found.is_file():
-        move = f"git mv {existing.prefix}{found.name} {wanted}/__init__.py"
+        move = f"git mv {found.relative_to(existing.root).as_posix()} {wanted}/__init__.py"
         yield _with("The code is expected in a package below src/:", f"mkdir -p {wanted}", move)
     else:
-        move = f"git mv {existing.prefix}{found.name} {wanted}"
-        yield _with("The package is expected below src/:", f"mkdir -p {source}", move)
+        move = f"git mv {found.relative_to(existing.root).as_posix()} {wanted}"
+        yield _with(f"The package is expected below src/, as `{package}`:", f"mkdir -p {source}", move)
+    if found and found.stem != package:
+        yield f"`{found.stem}` is called `{package}` then: change imports, entry points, and what else names it."
     if found and found.is_dir() and not (found / "__init__.py").exists():
         path = (found / "__init__.py").relative_to(existing.root)
         yield f"A package has an `__init__.py`: make `{path}`; it may be empty."

@@ -455,5 +455,16 @@ def test_files_of_ones_own_may_be_in_any_encoding(tmp_path: Path, adopt: Adopt) 
     assert adopt(root).stdout
 
 
+@pytest.mark.parametrize("code", ["MyApp/__init__.py", "src/MyApp/__init__.py", "MyApp.py"])
+def test_a_name_with_capitals_changes_and_that_is_said(code: str, tmp_path: Path, adopt: Adopt) -> None:
+    root = write({"setup.py": "", code: ""}, tmp_path / "project")
+    report = adopt(root).stdout
+    assert "`MyApp` is called `myapp` then: change imports, entry points, and what else names it." in steps(report)
+    for command in re.findall(r"^ +((?:mkdir|git mv) .*)$", report, re.MULTILINE):
+        run(command.split(), cwd=root)
+    assert (root / "src/myapp/__init__.py").exists()
+    assert "MyApp" not in adopt(root).stdout
+
+
 def test_kinds_are_all_there() -> None:
     assert EXPECTED.keys() == SAMPLES.keys()
