@@ -45,6 +45,14 @@ LICENSES = {
 }
 
 
+class UnreadableError(Exception):
+    """A file is not in its format."""
+
+    def __init__(self, path: Path, error: Exception) -> None:
+        super().__init__(str(error).splitlines()[0])
+        self.path = path
+
+
 @dataclass(frozen=True)
 class Existing:
     """A project as it is. `kind` says what its packaging is: standard, poetry, setup, requirements or none."""
@@ -79,11 +87,14 @@ class Existing:
 
 def read(root: Path, source_dir: str | None) -> Existing:
     """Read the project below `root`; `source_dir` is where its code is, if the caller knows it."""
-    source = find_source(root) if source_dir is None else root / source_dir
-    if not source.is_dir():
-        raise AdoptionError(f"source_dir: there is no folder {source_dir}.")
-    pyproject = _read_toml(source / "pyproject.toml")
-    kind, metadata = _metadata(source, pyproject)
+    try:
+        source = find_source(root) if source_dir is None else root / source_dir
+        if not source.is_dir():
+            raise AdoptionError(f"source_dir: there is no folder {source_dir}.")
+        pyproject = _read_toml(source / "pyproject.toml")
+        kind, metadata = _metadata(source, pyproject)
+    except UnreadableError as error:
+        raise AdoptionError(f"{error.path.relative_to(root).as_posix()} cannot be read: {error}") from None
     return Existing(root, source.resolve(), kind, pyproject, metadata)
 
 
@@ -143,19 +154,19 @@ def _folders(parent: Path) -> list[Path]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise AdoptionError(f"{path.name} cannot be read: {error}") from None
+        raise UnreadableError(path, error) from None
 
 
 def _read_setup_cfg(source: Path) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read(source / "setup.cfg", encoding="utf-8")
+        parser.read(source / "setup.cfg", encoding="utf-8-sig")
     except (configparser.Error, UnicodeDecodeError) as error:
-        raise AdoptionError(f"setup.cfg cannot be read: {str(error).splitlines()[0]}") from None
+        raise UnreadableError(source / "setup.cfg", error) from None
     return parser
 
 
@@ -245,11 +256,11 @@ def _options(parser: configparser.ConfigParser, section: str) -> list[str]:
 def _setup_arguments(path: Path) -> dict[str, Any]:
     """Read the literal arguments of setup(...)."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(path.read_bytes())  # in the encoding that it names
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, SyntaxError) as error:
-        raise AdoptionError(f"setup.py cannot be read: {error}") from None
+        raise UnreadableError(path, error) from None
     found: dict[str, Any] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "setup":

@@ -249,6 +249,23 @@ def test_a_setup_py_is_read_and_not_run(tmp_path: Path, adopt: Adopt) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "encoding"),
+    [
+        ("setup.py", "setup(name='one', author='Zoë')\n", "utf-8-sig"),
+        ("setup.py", "# coding: latin-1\nsetup(name='one', author='Zoë')\n", "latin-1"),
+        ("setup.cfg", "[metadata]\nname = one\nauthor = Zoë\n", "utf-8-sig"),
+        ("pyproject.toml", "[project]\nname = 'one'\nauthors = [{ name = 'Zoë' }]\n", "utf-8-sig"),
+    ],
+)
+def test_packaging_may_begin_with_a_byte_order_mark_or_name_its_encoding(
+    name: str, text: str, encoding: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(text, encoding=encoding)
+    answers = existing.answers(existing.read(tmp_path, None))
+    assert (answers["project_name"], answers["author_name"]) == ("one", "Zoë")
+
+
+@pytest.mark.parametrize(
     ("said", "text", "expected"),
     [
         ("MIT License", "", "MIT"),
@@ -425,6 +442,12 @@ def test_what_cannot_be_read_or_is_in_the_way_is_said(
 ) -> None:
     root = write({**SCRIPT, name: text}, tmp_path / "project")
     assert _refused(adopt, root).startswith(f"adopt-project: {line}")
+
+
+@pytest.mark.parametrize("name", ["server/setup.py", "server/setup.cfg", "server/pyproject.toml"])
+def test_what_cannot_be_read_is_named_with_its_folder(name: str, tmp_path: Path, adopt: Adopt) -> None:
+    root = write({name: "(\n"}, tmp_path / "project")
+    assert _refused(adopt, root).startswith(f"adopt-project: {name} cannot be read: ")
 
 
 def test_two_projects_in_one_repository(tmp_path: Path, adopt: Adopt) -> None:
