@@ -140,7 +140,7 @@ def is_settled(name: str, copy: Copy, root: Path) -> bool:
     """Say whether a file is the template's by now, with lines of the project's below it or without."""
     mine, fresh = root / name, copy.folder / name
     if fresh.is_dir():  # a file was in the way of the folder
-        return mine.is_dir()
+        return mine.is_dir() and not _leaves(root, mine)
     return mine.is_file() and fresh.is_file() and mine.read_bytes().startswith(fresh.read_bytes())
 
 
@@ -161,19 +161,26 @@ def with_own_files(text: str, own: Sequence[str]) -> str:
     if own:
         answers["own_files"] = list(own)
     (comment,) = re.findall(r"\A(?:#.*\n)*", text)
-    written = comment + yaml.safe_dump(answers, indent=4, allow_unicode=True, default_flow_style=False)
+    written: str = comment + yaml.safe_dump(answers, indent=4, allow_unicode=True, default_flow_style=False)
     if yaml.safe_load(written) != answers:
         raise AdoptionError(f"own_files in {ANSWERS} cannot be changed: write {json.dumps(list(own))} there.")
     return written
 
 
 def _obstacle(root: Path, name: str) -> str:
-    """Give what is in the way: a file where a folder is needed, or a folder where a file is."""
+    """Give what is in the way: no folder of the project where one is needed, or a folder where a file is."""
     parents = [root.joinpath(*Path(name).parts[:depth]) for depth in range(1, len(Path(name).parts))]
-    found = [path for path in parents if (path.exists() or path.is_symlink()) and not path.is_dir()]
+    found = [
+        path for path in parents if ((path.exists() or path.is_symlink()) and not path.is_dir()) or _leaves(root, path)
+    ]
     if not found and ((root / name).is_dir() or ((root / name).is_symlink() and not (root / name).exists())):
         found = [root / name]
     return found[0].relative_to(root).as_posix() if found else ""
+
+
+def _leaves(root: Path, path: Path) -> bool:
+    """Say whether a symbolic link leads out of the project."""
+    return not path.resolve().is_relative_to(root.resolve())
 
 
 def _instead(target: Path) -> Path | None:

@@ -489,5 +489,18 @@ def test_a_name_with_capitals_changes_and_that_is_said(code: str, tmp_path: Path
     assert "MyApp" not in adopt(root).stdout
 
 
+def test_nothing_is_written_through_a_link_out_of_the_project(tmp_path: Path, adopt: Adopt) -> None:
+    root, elsewhere = write(SCRIPT, tmp_path / "project", commit=False), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (root / "docs").symlink_to(elsewhere)
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "As it was")
+    for _ in range(2):
+        assert "`docs` is in the way of `docs/releasing.md`. Move it, then:" in steps(adopt(root).stdout)
+        answers = yaml.safe_load((root / ".copier-answers.yml").read_text(encoding="utf-8"))
+        assert answers["own_files"] == ["/docs"]
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_kinds_are_all_there() -> None:
     assert EXPECTED.keys() == SAMPLES.keys()
