@@ -9,7 +9,7 @@ from typing import Any
 
 from adoption import packaging_file
 from adoption.existing import REQUIREMENTS, Existing, git, requirement_lines
-from adoption.plan import Copy, Plan
+from adoption.plan import ANSWERS, Copy, Plan
 
 ASIDE = "build/adoption"
 FRESH = f"{ASIDE}/template"
@@ -219,6 +219,15 @@ def _git(existing: Existing, copy: Copy, plan: Plan) -> Iterator[str]:
         if names := excluded.splitlines():
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             yield f"The new `.gitignore` matches files of the repository: {_named(names[:3])}{more}. Change it."
+    if hidden := _hidden(existing.root, [*plan.added, *plan.same, ANSWERS]):
+        text = "What git is told to ignore here hides files of the template. To have them in the repository:"
+        yield _with(text, f"git add --force {' '.join(hidden)}")
+
+
+def _hidden(root: Path, names: Iterable[str]) -> list[str]:
+    """Give what git ignores and does not have yet; it looks at no path through a symbolic link."""
+    paths = [((root / name).parent.resolve() / Path(name).name).relative_to(root).as_posix() for name in names]
+    return git(root, "check-ignore", "--", *paths).splitlines()
 
 
 def _rules(existing: Existing, plan: Plan) -> Iterator[str]:

@@ -502,5 +502,17 @@ def test_nothing_is_written_through_a_link_out_of_the_project(tmp_path: Path, ad
     assert list(elsewhere.iterdir()) == []
 
 
+def test_files_that_git_would_not_see_are_named(tmp_path: Path, adopt: Adopt) -> None:
+    root = write({**SCRIPT, ".gitignore": "version.py\n*.yml\n!/.gitea/**\n"}, tmp_path / "project")
+    report = adopt(root).stdout
+    assert adopt(root).stdout.count("git add --force") == 1, "it is not done yet"
+    (command,) = re.findall(r"git add --force .*", report)
+    assert command.split()[3:] == ["scripts/version.py", ".copier-answers.yml"]
+    run(command.split(), cwd=root)
+    git(root, "add", "--all")
+    assert {"scripts/version.py", ".copier-answers.yml"} <= set(git(root, "ls-files").splitlines())
+    assert "git add --force" not in adopt(root).stdout
+
+
 def test_kinds_are_all_there() -> None:
     assert EXPECTED.keys() == SAMPLES.keys()
