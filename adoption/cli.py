@@ -17,7 +17,7 @@ import yaml
 
 from adoption import AdoptionError, existing, packaging_file, steps
 from adoption.existing import Existing
-from adoption.plan import ANSWERS, Copy, Plan, add, fresh_copy, is_settled, make_plan, tracked_changes, with_own_files
+from adoption.plan import ANSWERS, Copy, Plan, add, fresh_copy, is_settled, make_plan, uncommitted, with_own_files
 
 DISTRIBUTION = "gitea-py-template"
 MARK = "*\n# Made by adopt-project; of no use once the steps in report.md are done.\n"
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
     root = options.folder.resolve()
     if not root.is_dir():
         raise AdoptionError(f"{options.folder} is no folder.")
-    changes = tracked_changes(root)
+    changes = uncommitted(root)
     if Path(existing.git(root, "rev-parse", "--show-toplevel")).resolve() != root:
         raise AdoptionError(f"{options.folder} is not the top of its git repository: go there.")
     with tempfile.TemporaryDirectory(prefix="adopt-project-") as folder:

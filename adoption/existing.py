@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import codecs
 import configparser
+import os
 import re
 import subprocess
 import tomllib
@@ -140,9 +141,19 @@ def answers(existing: Existing) -> dict[str, Any]:
     return found
 
 
+def run_git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command, language = ["git", "-C", str(root), *arguments], {**os.environ, "LC_ALL": "C"}
+    try:
+        return subprocess.run(
+            command, check=False, capture_output=True, encoding="utf-8", errors="replace", env=language
+        )
+    except FileNotFoundError:
+        raise AdoptionError("There is no git: install it.") from None
+
+
 def git(root: Path, *arguments: str) -> str:
     """Give what git prints, or nothing where it fails."""
-    result = subprocess.run(["git", "-C", str(root), *arguments], check=False, capture_output=True, text=True)
+    result = run_git(root, *arguments)
     return result.stdout.strip() if result.returncode == 0 else ""
 
 

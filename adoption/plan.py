@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import yaml
 from copier.errors import CopierError
 
 from adoption import AdoptionError
+from adoption.existing import run_git
 
 ANSWERS = ".copier-answers.yml"
 # What Copier says of an answer, and what to do about it.
@@ -200,11 +200,11 @@ def _last_line(error: Exception) -> str:
     return said[-1].strip() if said else type(error).__name__
 
 
-def tracked_changes(root: Path) -> int:
-    """Count what is not committed below `root`."""
-    result = subprocess.run(
-        ["git", "-C", str(root), "status", "--porcelain"], check=False, capture_output=True, text=True
-    )
-    if result.returncode != 0:
+def uncommitted(root: Path) -> int:
+    """Count what is not committed below `root`, files that git does not know among it."""
+    result = run_git(root, "status", "--porcelain")
+    if "not a git repository" in result.stderr:
         raise AdoptionError(f"{root} is no git repository: git init, and commit what you have.")
+    if result.returncode != 0:
+        raise AdoptionError(f"{root} cannot be read by git: {' '.join(result.stderr.split())}")
     return len(result.stdout.splitlines())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.adoption.conftest import Adopt
 from tests.answers import answers_for
-from tests.conftest import Render
+from tests.conftest import REPOSITORY, Render
 
 
 def test_each_gets_its_hint(
@@ -32,3 +36,30 @@ def test_each_gets_its_hint(
     )
     assert said(project) == f"{project} is no template: it has no questions."
     assert not (root / ".copier-answers.yml").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "line"),
+    [
+        ("PATH", "", "There is no git: install it."),
+        ("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1", "{root} cannot be read by git: fatal: detected dubious ownership "),
+    ],
+)
+def test_what_is_wrong_with_git_is_said(
+    variable: str, value: str, line: str, sample: Callable[[str], Path], adopt: Adopt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = sample("flat")
+    monkeypatch.setenv(variable, value)
+    (said,) = adopt(root, returncode=1).stderr.splitlines()
+    assert said.startswith(f"adopt-project: {line.format(root=root)}")
+
+
+def test_without_its_extra_the_command_names_it() -> None:
+    program = "import sys; sys.modules['copier'] = None; from adoption.__main__ import main; sys.exit(main())"
+    result = subprocess.run(
+        [sys.executable, "-c", program], check=False, cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert result.stderr == (
+        "adopt-project: copier is not there: install gitea-py-template[adopt], with it.\n"
+    )
