@@ -130,7 +130,7 @@ def answers(existing: Existing) -> dict[str, Any]:
         **remote,
     }
     if description := str(metadata.get("description", "")).strip():
-        found["description"] = " ".join(description.split())[:200]
+        found["description"] = " ".join(description.split())[:200].rstrip()
     for author in metadata.get("authors", [])[:1]:
         found |= {f"author_{key}": value for key, value in author.items() if key in {"name", "email"} and value}
     version = existing.source / ".python-version"

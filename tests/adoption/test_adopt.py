@@ -265,6 +265,13 @@ def test_packaging_may_begin_with_a_byte_order_mark_or_name_its_encoding(
     assert (answers["project_name"], answers["author_name"]) == ("one", "Zoë")
 
 
+def test_a_long_description_is_cut_to_one_that_is_taken(tmp_path: Path, adopt: Adopt) -> None:
+    root = write({"setup.py": f"setup(description='{'a' * 199} b')\n"}, tmp_path / "project")
+    adopt(root)
+    answers = yaml.safe_load((root / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert answers["description"] == "a" * 199
+
+
 @pytest.mark.parametrize(
     ("said", "text", "expected"),
     [
