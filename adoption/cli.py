@@ -17,7 +17,18 @@ import yaml
 
 from adoption import AdoptionError, existing, packaging_file, steps
 from adoption.existing import Existing
-from adoption.plan import ANSWERS, Copy, Plan, add, fresh_copy, is_settled, make_plan, uncommitted, with_own_files
+from adoption.plan import (
+    ANSWERS,
+    Copy,
+    Plan,
+    add,
+    fresh_copy,
+    is_ours,
+    is_settled,
+    make_plan,
+    uncommitted,
+    with_own_files,
+)
 
 DISTRIBUTION = "gitea-py-template"
 MARK = "*\n# Made by adopt-project; of no use once the steps in report.md are done.\n"
@@ -102,7 +113,7 @@ def look_again(root: Path, folder: Path, *, dry_run: bool) -> None:
         raise AdoptionError(f"{ANSWERS} cannot be read, patterns with * or ! need quotes: {said}") from None
     except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:
         raise AdoptionError(f"{ANSWERS} does not say where its template is ({str(error).splitlines()[0]}).") from None
-    if "project_slug" not in answers:
+    if not is_ours(answers):
         raise AdoptionError(f"{ANSWERS} is of another template ({template}): the project can have one of them only.")
     if not isinstance(own, list):
         raise AdoptionError(f"own_files in {ANSWERS} is a list, one pattern a line: - /Makefile")

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -103,7 +103,14 @@ def fresh_copy(
     if not questions:  # what a template has made, for example
         raise AdoptionError(f"{template} is no template: it has no questions.")
     answers = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not is_ours(answers or ()):
+        raise AdoptionError(f"{template} is another template: adopt-project is for gitea-py-template.")
     return Copy(folder, answers, tuple(worker.template.skip_if_exists), questions)
+
+
+def is_ours(answers: Iterable[str]) -> bool:
+    """Say whether the answers are to this template's questions, of which these are read here."""
+    return {"project_name", "project_slug", "package_name", "source_dir", "targets", "license"} <= set(answers)
 
 
 def make_plan(copy: Copy, root: Path) -> Plan:

@@ -115,6 +115,9 @@ EXPECTED: dict[str, tuple[dict[str, object], list[str], list[str]]] = {
 }
 
 
+OURS = "project_name: x\nproject_slug: x\npackage_name: x\nsource_dir: .\ntargets: [library]\nlicense: MIT\n"
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -433,7 +436,7 @@ def test_bad_input_gets_one_line(sample: Sample, adopt: Adopt, tmp_path: Path, t
         (".copier-answers.yml", "- 1\n", ".copier-answers.yml does not say where its template is"),
         (
             ".copier-answers.yml",
-            "_src_path: gh:x/y\n_commit: v1\nproject_slug: x\nown_files: Makefile\n",
+            f"_src_path: gh:x/y\n_commit: v1\n{OURS}own_files: Makefile\n",
             "own_files in .copier-answers.yml is a list",
         ),
         (

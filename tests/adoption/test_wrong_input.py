@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.adoption.conftest import Adopt
+from tests.adoption.samples import write
 from tests.answers import answers_for
-from tests.conftest import REPOSITORY, Render
+from tests.conftest import REPOSITORY, Render, git
 
 
 def test_each_gets_its_hint(
@@ -19,6 +20,11 @@ def test_each_gets_its_hint(
 ) -> None:
     root = sample("flat")
     project = str(render(answers_for(["library"])))
+    answers_file = "{{ _copier_conf.answers_file }}.jinja"
+    other = write(
+        {"copier.yml": "project_slug: x\n", answers_file: "{{ _copier_answers|to_nice_yaml }}"}, tmp_path / "other"
+    )
+    git(other, "tag", "v1.0.0")
 
     def said(*options: str) -> str:
         (line,) = adopt(root, "--defaults", *options, returncode=1).stderr.splitlines()
@@ -35,6 +41,7 @@ def test_each_gets_its_hint(
         "(--vcs-ref takes a tag, a branch or a commit of the template)"
     )
     assert said(project) == f"{project} is no template: it has no questions."
+    assert said(str(other)) == f"{other} is another template: adopt-project is for gitea-py-template."
     assert not (root / ".copier-answers.yml").exists()
 
 
@@ -60,6 +67,4 @@ def test_without_its_extra_the_command_names_it() -> None:
         [sys.executable, "-c", program], check=False, cwd=REPOSITORY, capture_output=True, text=True
     )
     assert result.returncode == 1
-    assert result.stderr == (
-        "adopt-project: copier is not there: install gitea-py-template[adopt], with it.\n"
-    )
+    assert result.stderr == "adopt-project: copier is not there: install gitea-py-template[adopt], with it.\n"
