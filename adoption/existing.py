@@ -72,8 +72,8 @@ class Existing:
     @property
     def packages(self) -> list[Path]:
         """Where the code is: packages below src/, else beside it, else single modules."""
-        below = [path for path in _folders(self.source / "src") if any(path.glob("*.py"))]
-        beside = [path for path in _folders(self.source) if any(path.glob("*.py")) and path.name not in NOT_CODE]
+        below = _packages(self.source / "src")
+        beside = [path for path in _packages(self.source) if path.name not in NOT_CODE]
         single = [path for path in sorted(self.source.glob("*.py")) if path.stem not in NOT_CODE_MODULES]
         return below or beside or [path for path in single if path.stem.isidentifier()]
 
@@ -160,7 +160,11 @@ def git(root: Path, *arguments: str) -> str:
 def _folders(parent: Path) -> list[Path]:
     if not parent.is_dir():
         return []
-    return sorted(path for path in parent.iterdir() if path.is_dir() and re.fullmatch(r"[A-Za-z]\w*", path.name))
+    return sorted(path for path in parent.iterdir() if path.is_dir() and re.fullmatch(r"[A-Za-z][\w-]*", path.name))
+
+
+def _packages(parent: Path) -> list[Path]:
+    return [path for path in _folders(parent) if path.name.isidentifier() and any(path.glob("*.py"))]
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -311,11 +315,18 @@ def _license(existing: Existing) -> str:
     return "Proprietary"
 
 
+def readme_files(folder: Path) -> list[Path]:
+    """Give the READMEs, the one that the template would write first."""
+    readme = re.compile(r"readme(\.md|\.rst|\.txt)?", re.IGNORECASE)
+    found = [path for path in folder.iterdir() if readme.fullmatch(path.name) and path.is_file()]
+    return sorted(found, key=lambda path: (path.name != "README.md", path.name))
+
+
 def license_files(folder: Path) -> list[Path]:
     return [
         path
         for path in sorted(folder.glob("[LlCc][IiOo]*"))
-        if re.match(r"(?i)licen[sc]e|copying", path.name) and path.is_file()
+        if re.match(r"(?i)(licen[sc]e|copying)(?!.*\.py$)", path.name) and path.is_file()
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from adoption.existing import Existing, license_files
+from adoption.existing import Existing, license_files, readme_files
 
 TEST_NAMES = ("test", "tests", "testing", "dev")  # extras and groups that tests want
 
@@ -40,8 +40,11 @@ def fitted(text: str, existing: Existing) -> str:
     text = _with_extras(text, metadata.get("optional-dependencies", {}))
     if version := metadata.get("version"):
         text = _replaced(text, "version", json.dumps(version))
-    if readme := sorted(existing.source.glob("[Rr][Ee][Aa][Dd][Mm][Ee]*")):
-        text = _replaced(text, "readme", json.dumps(readme[0].name))
+    if readme := readme_files(existing.source):
+        name = json.dumps(readme[0].name)
+        text = _replaced(
+            text, "readme", name if readme[0].suffix else f'{{ file = {name}, content-type = "text/plain" }}'
+        )
     if licenses := license_files(existing.source):
         text = _replaced(text, "license-files", json.dumps([path.name for path in licenses]))
     return text

@@ -8,7 +8,6 @@ import shutil
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,13 @@ HINTS = {
     r"Local template must be a directory": "(give its address, or the folder of a clone)",
     r"Unknown revision": "(--vcs-ref takes a tag, a branch or a commit of the template)",
 }
-# What stands for a file of the template under another name.
+# What stands for a file of the template under another name, in whichever letters.
 INSTEAD = {
-    "LICENSE": ("license*", "licence*", "copying*"),
-    "README.md": ("readme*",),
-    "CHANGELOG.md": ("changelog*", "changes*", "history*", "news*"),
-    "Makefile": ("makefile", "gnumakefile"),
-    "compose.yaml": ("compose.y*ml", "docker-compose.y*ml"),
+    "LICENSE": r"(licen[sc]e|copying)(?!.*\.py$).*",
+    "README.md": r"readme(\.md|\.rst|\.txt)?",
+    "CHANGELOG.md": r"(changelog|changes|history|news)(\.md|\.rst|\.txt)?",
+    "Makefile": r"(gnu)?makefile",
+    "compose.yaml": r"(docker-)?compose\.ya?ml",
 }
 
 
@@ -196,10 +195,10 @@ def _instead(target: Path) -> Path | None:
         target.exists() and target.name in {path.name for path in target.parent.iterdir()}
     ):
         return None
-    patterns = (target.name.lower(), *INSTEAD.get(target.name, ()))
     there = [path for path in sorted(target.parent.iterdir()) if path.is_file()]
-    found = [path for path in there if any(fnmatch(path.name.lower(), pattern) for pattern in patterns)]
-    return found[0] if found else None
+    same = [path for path in there if path.name.lower() == target.name.lower()]
+    found = [path for path in there if re.fullmatch(INSTEAD.get(target.name, ""), path.name.lower())]
+    return next(iter([*same, *found]), None)
 
 
 def _last_line(error: Exception) -> str:

@@ -467,6 +467,26 @@ def test_two_projects_in_one_repository(tmp_path: Path, adopt: Adopt) -> None:
     )
 
 
+def test_packaging_in_a_folder_with_a_hyphen_is_found(tmp_path: Path, adopt: Adopt) -> None:
+    root = write({"back-end/setup.py": "setup(name='one')\n", "back-end/one/__init__.py": ""}, tmp_path / "project")
+    adopt(root)
+    assert (root / "back-end/pyproject.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "readme"),
+    [("README.md", "README.md"), ("README", {"file": "README", "content-type": "text/plain"})],
+)
+def test_code_and_notes_stand_for_no_text_of_the_template(
+    name: str, readme: object, tmp_path: Path, adopt: Adopt
+) -> None:
+    names = ("newsletter.py", "history.py", "licence.py", "README-dev.md", name)
+    root = write({"setup.py": "", **dict.fromkeys(names, "")}, tmp_path / "project")
+    adopt(root)
+    assert {"CHANGELOG.md", "LICENSE"} <= contents(root).keys()
+    assert tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["readme"] == readme
+
+
 def test_many_files_of_ones_own(tmp_path: Path, adopt: Adopt) -> None:
     scripts = "build-wheel.sh check-wheel.sh release.py release.toml setup-runner.sh targets.py uv.sh version.py"
     others = ".gitignore .gitattributes .editorconfig .pre-commit-config.yaml Makefile"
