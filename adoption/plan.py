@@ -145,8 +145,9 @@ def is_starter(name: str, answers: Mapping[str, Any]) -> bool:
 def is_settled(name: str, copy: Copy, root: Path) -> bool:
     """Say whether a file is the template's by now, with lines of the project's below it or without."""
     mine, fresh = root / name, copy.folder / name
-    if fresh.is_dir():  # a file was in the way of the folder
-        return mine.is_dir() and not _leaves(root, mine)
+    if fresh.is_dir():  # a file was in the way of the folder, or the pattern was written by hand
+        below = [path.relative_to(copy.folder).as_posix() for path in fresh.rglob("*") if path.is_file()]
+        return not _leaves(root, mine) and all(is_settled(path, copy, root) for path in below)
     return mine.is_file() and fresh.is_file() and mine.read_bytes().startswith(fresh.read_bytes())
 
 

@@ -182,6 +182,15 @@ def test_a_second_run_adds_nothing_and_says_what_is_left(sample: Sample, adopt: 
     assert own == ["/.gitea/workflows/release.yml", "/pyproject.toml"]
 
 
+def test_a_folder_that_is_listed_by_hand_stays_on_the_list(tmp_path: Path, adopt: Adopt) -> None:
+    root = write({**SCRIPT, "docs/releasing.md": "mine\n"}, tmp_path / "project")
+    adopt(root)
+    answers = root / ".copier-answers.yml"
+    answers.write_text(with_own_files(answers.read_text(encoding="utf-8"), ["/docs/"]), encoding="utf-8")
+    adopt(root)
+    assert yaml.safe_load(answers.read_text(encoding="utf-8"))["own_files"] == ["/docs/"]
+
+
 @pytest.mark.parametrize(
     "listed",
     [
