@@ -239,6 +239,7 @@ def test_secrets_are_on_no_command_line_and_not_in_the_environment(
         ),
         ("SIGNING_CERTIFICATE", "AAAA", "is no PFX file"),
         ("SIGNING_CERTIFICATE", "%%%", "is no base64"),
+        ("SIGNING_CERTIFICATE", "Schlüssel", "is no base64"),
         ("SIGNING_TIMESTAMP_URL", "http://127.0.0.1:9/", "SIGNING_TIMESTAMP_URL can name another"),
     ],
 )
