@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 import tarfile
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 from types import ModuleType
 
@@ -281,6 +285,28 @@ def test_imports_are_followed_without_a_windows(source: str, missing: str | None
     (tmp_path / "tree/app").mkdir()
     failures = part("windows_imports").Follower(tmp_path / "tree").failures(["one"])
     assert failures == ({"one": missing} if missing else {})
+
+
+def test_the_app_under_wine_is_asked_without_a_proxy(
+    part: Part, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows = part("bundle_windows")
+    monkeypatch.setattr(windows, "STARTS_IN", 2)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    app = partial(SimpleHTTPRequestHandler, directory=write(tmp_path, {"health": '{"version": "1.0"}'}))
+    with (
+        HTTPServer(("127.0.0.1", 0), app) as server,
+        (tmp_path / "log").open("w+b") as log,
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            assert windows.wait_for(url, process, log) == {"version": "1.0"}
+        finally:
+            server.shutdown()
+            process.kill()
 
 
 # Messages, icon #######################################################################################################
