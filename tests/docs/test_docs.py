@@ -58,6 +58,7 @@ ELSEWHERE = {
         "tests/test_lights.py",
         "src/harbour_weather/static/index.html",
         "$RUNNER_TOOL_CACHE/cache",
+        "~/.docker/config.json",
     ),
 }
 # Pages with paths of other repositories in their text, and with tests of their own.
