@@ -163,7 +163,8 @@ def check_origin(connection: HTTPConnection) -> None:
     site = connection.headers.get("sec-fetch-site", "none")
     foreign = origin is not None and host_and_port(origin) != host_and_port(f"//{connection.headers.get('host', '')}")
     if foreign or site not in {"same-origin", "none"}:
-        refuse(connection, status.HTTP_403_FORBIDDEN, "Only the app's own page may do that.")
+        reason = "Only the app's own page may do that. A proxy before it must hand on the header Host, with the port."
+        refuse(connection, status.HTTP_403_FORBIDDEN, reason)
 
 
 def check_json(connection: HTTPConnection) -> None:
