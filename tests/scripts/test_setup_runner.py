@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,19 @@ from tests.answers import answers_for
 from tests.conftest import Render
 
 TOOLS = ("bash", "sed", "grep", "dirname", "python3", "make", "git", "mkdir", "cat", "sort", "head", "env", "tail")
+NOBODY = 65534
+# It resets the environment, and keeps what it is asked to.
+SUDO = """\
+kept=("PATH=$PATH")
+while [[ $1 == -* ]]; do
+  if [[ $1 == --preserve-env=* ]]; then
+    names=${1#*=}
+    for name in ${names//,/ }; do [[ -z ${!name-} ]] || kept+=("$name=${!name}"); done
+  fi
+  shift
+done
+exec env -i "${kept[@]}" "$@"
+"""
 
 
 class Runner:
@@ -21,17 +38,21 @@ class Runner:
         self.bin, self.installed, self.project = folder / "bin", folder / "installed", project
         self.bin.mkdir()
         self.installed.write_text("")
+        self.user: int | None = None
         for tool in TOOLS:
-            found = shutil.which(tool)
-            assert found, f"{tool} is missing on this machine"
-            (self.bin / tool).symlink_to(Path(found).resolve() if tool != "python3" else found)
+            self.tool(tool)
         self.program("uv", "echo 'uv 0.13.8'")
-        self.program("sudo", 'shift; "$@"')  # for whoever is not root
+        self.program("sudo", SUDO)  # for whoever is not root
         self.program("dpkg-query", f'grep -qx "${{@: -1}}" {self.installed} && printf installed')
         self.program(
             "apt-get",
             f'for word; do case $word in -*|install|update) ;; *) echo "$word" >>{self.installed} ;; esac; done',
         )
+
+    def tool(self, name: str) -> None:
+        found = shutil.which(name)
+        assert found, f"{name} is missing on this machine"
+        (self.bin / name).symlink_to(Path(found).resolve() if name != "python3" else found)
 
     def program(self, name: str, body: str) -> None:
         path = self.bin / name
@@ -46,12 +67,27 @@ class Runner:
             capture_output=True,
             text=True,
             env={"PATH": str(self.bin), "HOME": str(self.project.parent), **environment},
+            user=self.user,
         )
 
 
 @pytest.fixture
 def runner(project: Render, tmp_path: Path) -> Runner:
     return Runner(tmp_path, project(answers_for(["docker", "desktop"])))
+
+
+@pytest.fixture
+def unprivileged(render: Render) -> Iterator[Runner]:
+    """A runner whose jobs are not root's: in a folder where other users may look."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        runner = Runner(folder, shutil.copytree(render(answers_for(["desktop"])), folder / "project", symlinks=True))
+        runner.tool("true")
+        if os.geteuid() == 0:
+            runner.user = NOBODY
+            runner.installed.chmod(0o666)
+        yield runner
 
 
 def test_nothing_missing_installs_nothing(runner: Runner) -> None:
@@ -88,6 +124,45 @@ def test_runner_without_apt_says_what_it_lacks(runner: Runner) -> None:
     assert result.returncode == 1
     assert "lacks libone" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_other_systems_than_debian_are_taken_as_they_are(runner: Runner) -> None:
+    for program in ("apt-get", "dpkg-query"):
+        (runner.bin / program).unlink()
+    (runner.project / "system-packages.txt").write_text("libone\n")
+    result = runner.run("nsis")
+    assert result.returncode == 0
+    assert result.stderr == (
+        "setup-runner: without dpkg-query nobody knows whether nsis libone is installed here; going on.\n"
+    )
+    (runner.bin / "make").unlink()
+    assert runner.run().returncode == 1
+
+
+def test_jobs_of_one_host_take_turns(runner: Runner, tmp_path: Path) -> None:
+    """As apt-get, which gives up where another has its lock."""
+    for tool in ("flock", "sleep", "rmdir"):
+        runner.tool(tool)
+    runner.program("apt-get", f"mkdir {tmp_path}/lock && sleep 0.2 && rmdir {tmp_path}/lock")
+    with ThreadPoolExecutor(3) as jobs:
+        results = list(jobs.map(runner.run, ["nsis"] * 3))
+    assert [result.returncode for result in results] == [0, 0, 0], results[0].stderr
+
+
+@pytest.mark.parametrize(
+    ("sudo", "seen"),
+    [
+        (SUDO, "http://proxy:3128 noninteractive"),
+        (f'[[ "$*" != *--preserve-env=* ]] || exit 1\n{SUDO}', " "),  # its rules do not allow that
+    ],
+    ids=["kept", "not kept"],
+)
+def test_apt_get_has_the_proxy_also_by_sudo(unprivileged: Runner, sudo: str, seen: str) -> None:
+    unprivileged.program("sudo", sudo)
+    unprivileged.program("apt-get", f'echo "$1 ${{http_proxy-}} ${{DEBIAN_FRONTEND-}}" >>{unprivileged.installed}')
+    result = unprivileged.run("nsis", http_proxy="http://proxy:3128")
+    assert result.returncode == 0, result.stderr
+    assert unprivileged.installed.read_text().splitlines() == [f"update {seen}", f"install {seen}"]
 
 
 def test_what_was_fetched_goes_to_the_tool_cache(runner: Runner, tmp_path: Path) -> None:
