@@ -548,6 +548,40 @@ def test_a_registry_that_is_none(everything: Project) -> None:
     assert "REGISTRY_IMAGE is 'registry.example.com': write host/owner/name." in said
 
 
+DOCKER = r"""#!/bin/bash
+# Stands in for docker on a machine where a container runs what is `latest` so far.
+echo "$*" >>"$DOCKER_LOG"
+case $* in
+  "image inspect "*) echo "${@: -1}" ;;
+  "rmi "*:latest)
+    if ! grep -q '^push .*:latest$' "$DOCKER_LOG"; then
+      echo "Error response from daemon: conflict: unable to remove repository reference \"$2\" (must force) -" \
+        "container 0123456789ab is using its referenced image cdef01234567" >&2
+      exit 1
+    fi
+    ;;
+esac
+"""
+
+
+def test_latest_moves_where_a_container_runs_the_one_before(everything: Project, tmp_path: Path) -> None:
+    docker, log = tmp_path / "bin/docker", tmp_path / "log"
+    docker.parent.mkdir()
+    docker.write_text(DOCKER)
+    docker.chmod(0o755)
+    environment = {"PATH": f"{docker.parent}{os.pathsep}{os.environ['PATH']}", "DOCKER_LOG": str(log)}
+    environment |= {"DOCKER_HOST": "unix:///nowhere", "REGISTRY_IMAGE": "registry.example.com/owner/sample"}
+    with serve(Server(releases=[release(draft=False)])) as server:
+        said = everything.command("image", "--latest", GITHUB_SERVER_URL=server.url, **environment)
+    latest = "registry.example.com/owner/sample:latest"
+    assert f"pushed {latest}" in said
+    assert [line for line in log.read_text().splitlines() if line.endswith(f" {latest}")][-3:] == [
+        f"tag registry.example.com/owner/sample:1.0.0 {latest}",
+        f"push --quiet {latest}",
+        f"rmi {latest}",
+    ]
+
+
 def test_a_candidate_is_about_the_branch_and_not_about_what_is_checked_out(library: Project, tmp_path: Path) -> None:
     git(library.root, "init", "-q", "--bare", str(tmp_path / "origin.git"))
     git(library.root, "remote", "add", "origin", str(tmp_path / "origin.git"))
