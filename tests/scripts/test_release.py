@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.answers import answers_for
 from tests.conftest import Render, git
@@ -513,7 +514,24 @@ def test_the_manifest_is_signed(everything: Project, tmp_path: Path) -> None:
     }
 
 
-def test_without_a_key_the_release_says_what_that_means(everything: Project) -> None:
+def checked_out_to_publish(workflow: Path) -> list[str]:
+    """Give the folders that the job of a workflow checks out which makes the release public."""
+    jobs = yaml.safe_load(workflow.read_text())["jobs"].values()
+    (steps,) = (job["steps"] for job in jobs if "release.py publish" in str(job))
+    (folders,) = (step["with"]["sparse-checkout"] for step in steps if "checkout@" in step.get("uses", ""))
+    return str(folders).split()
+
+
+@pytest.mark.parametrize("source_dir", [".", "server"])
+@pytest.mark.parametrize(("workflow", "gate"), [("release.yml", "automatic"), ("publish.yml", "manual")])
+def test_without_a_key_the_release_says_what_that_means(
+    workflow: str, gate: str, source_dir: str, project: Render
+) -> None:
+    """The job that publishes has to see what the app trusts, though it checks out little."""
+    targets = ["docker", "desktop", "library"]
+    everything = Project(project(answers_for(targets, release_gate=gate, source_dir=source_dir, auto_update=True)))
+    folders = checked_out_to_publish(everything.root / ".gitea/workflows" / workflow)
+    git(everything.root, "sparse-checkout", "set", *folders)
     with serve(Server()) as server:
         said = manifest(everything, server)
     assert "UPDATE_SIGNING_KEY is not set: installed apps will tell of v1.0.0, and not install it" in said
