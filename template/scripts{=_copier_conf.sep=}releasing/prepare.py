@@ -74,6 +74,11 @@ def may_push(by_hand: str) -> bool:
     raise ReleaseError(line)
 
 
+def fetch(branch: str) -> None:
+    """Bring a branch and all tags here: where the server has another tag of that name, the server's counts."""
+    git("fetch", "--quiet", "origin", f"+refs/heads/{branch}:refs/remotes/origin/{branch}", "+refs/tags/*:refs/tags/*")
+
+
 def remote_commit(ref: str) -> str:
     """Give the commit that the server has under a ref (of a tag: what it points to), or nothing."""
     lines = [line.split("\t") for line in git("ls-remote", "origin", ref, f"{ref}^{{}}").splitlines()]
@@ -113,7 +118,7 @@ def tag(options: argparse.Namespace) -> None:
     branch = str(settings()["branch"])
     if not may_push(f"make tag-release VERSION={options.version}"):
         return
-    git("fetch", "--quiet", "--tags", "origin", f"+refs/heads/{branch}:refs/remotes/origin/{branch}")
+    fetch(branch)
     version = next_version(options.version)
     name = tag_name(version)
     head = git("rev-parse", "HEAD")
@@ -135,11 +140,20 @@ def tag(options: argparse.Namespace) -> None:
     with own_tree(head) as tree:
         if not is_from_tag():
             raise_version(tree, version)
-        if name in git("tag", "--list", name).split():
-            git("tag", "--delete", name)  # of an attempt whose push failed
-        git("tag", "--annotate", "--message", name, name, cwd=tree)
-        git("push", "--quiet", "--atomic", "origin", f"HEAD:refs/heads/{branch}", f"refs/tags/{name}", cwd=tree)
+        tag_and_push(tree, name, branch)
     say(f"pushed {name}: the workflow Release goes on.")
+
+
+def tag_and_push(tree: Path, name: str, branch: str) -> None:
+    """Tag the tree's commit, and push both at once; a tag that cannot be pushed does not stay here."""
+    if name in git("tag", "--list", name).split():
+        git("tag", "--delete", name)  # of an attempt that was broken off
+    git("tag", "--annotate", "--message", name, name, cwd=tree)
+    try:
+        git("push", "--quiet", "--atomic", "origin", f"HEAD:refs/heads/{branch}", f"refs/tags/{name}", cwd=tree)
+    except ReleaseError:
+        git("tag", "--delete", name)
+        raise
 
 
 def next_version(text: str) -> Version:
@@ -196,7 +210,7 @@ def candidate(options: argparse.Namespace) -> None:
     name = f"auto-release-candidate-{datetime.now(UTC):%Y-%m-%d}"
     if not may_push("write RELEASE_NOTES.md, then make tag-release"):
         return
-    git("fetch", "--quiet", "--tags", "origin", f"+refs/heads/{branch}:refs/remotes/origin/{branch}")
+    fetch(branch)
     head = git("rev-parse", f"origin/{branch}")
     tagged = version_tags(head)
     last = max(tagged, default=None)

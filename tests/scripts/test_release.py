@@ -600,9 +600,42 @@ def test_latest_moves_where_a_container_runs_the_one_before(everything: Project,
     ]
 
 
-def test_a_candidate_is_about_the_branch_and_not_about_what_is_checked_out(library: Project, tmp_path: Path) -> None:
-    git(library.root, "init", "-q", "--bare", str(tmp_path / "origin.git"))
-    git(library.root, "remote", "add", "origin", str(tmp_path / "origin.git"))
+# Tags -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def origin(library: Project, tmp_path: Path) -> Path:
+    """The repository that the library's is pushed to; it has the branch, and no tag."""
+    folder = tmp_path / "origin.git"
+    git(library.root, "init", "-q", "--bare", str(folder))
+    git(library.root, "remote", "add", "origin", str(folder))
+    git(library.root, "push", "-q", "origin", "main")
+    return folder
+
+
+@pytest.mark.usefixtures("origin")
+def test_a_tag_here_that_somebody_else_pushed_first(library: Project) -> None:
+    git(library.root, "push", "-q", "origin", "v1.0.0")
+    git(library.root, "commit", "-q", "--allow-empty", "-m", "feat: more")
+    git(library.root, "push", "-q", "origin", "main")
+    git(library.root, "tag", "--force", "v1.0.0")
+    assert "v1.0.0 is there already, at another commit" in library.refused("tag", "1.0.0")
+    git(library.root, "tag", "--force", "v1.0.0")
+    assert "# 1.1.0" in library.command("candidate", "--dry-run"), "what came after the server's v1.0.0"
+
+
+def test_a_tag_that_cannot_be_pushed_is_not_left_here(library: Project, origin: Path) -> None:
+    hook = origin / "hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'Only Ann tags.' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    git(library.root, "tag", "--delete", "v1.0.0")
+    library.refused("tag", "1.0.0")
+    assert git(library.root, "tag", "--list") == ""
+
+
+@pytest.mark.usefixtures("origin")
+def test_a_candidate_is_about_the_branch_and_not_about_what_is_checked_out(library: Project) -> None:
     git(library.root, "commit", "-q", "--allow-empty", "-m", "feat: more")
     git(library.root, "tag", "v1.1.0")
     git(library.root, "push", "-q", "origin", "main")
