@@ -105,7 +105,10 @@ def find_target(name: str) -> Target | None:
 def run(
     command: Sequence[str], *, cwd: Path = ROOT, env: Mapping[str, str] | None = None, text: str | None = None
 ) -> str:
-    """Run a program and give what it printed; where it fails, what it wrote from `error` on, or last, is the error."""
+    """Run a program and give what it printed; where it fails, what it wrote from `error` on, or last, is the error.
+
+    Of git also what the server said, and which ref was refused: that stands before `error`.
+    """
     try:
         result = subprocess.run(  # noqa: S603
             command, check=False, capture_output=True, text=True, errors="replace", cwd=cwd, env=env, input=text
@@ -114,11 +117,14 @@ def run(
         raise ReleaseError(f"{command[0]} does not start ({error.strerror}): install it.") from None
     if result.returncode != 0:
         said = [line for line in (result.stderr or result.stdout).splitlines() if line.strip()]
-        errors = [number for number, line in enumerate(said) if line.startswith("error")]
-        chosen = said[errors[0] :][:6] if errors else said[-3:]
-        raise ReleaseError(
-            f"{' '.join([Path(command[0]).name, *command[1:2]])}: {one_line(mask(' / '.join(chosen)), 400)}"
-        )
+        first = next((number for number, line in enumerate(said) if line.startswith("error")), len(said) - 3)
+        chosen = [
+            line
+            for number, line in enumerate(said)
+            if first <= number < first + 6 or re.match(r"remote:\s*\S| ! ", line)
+        ]
+        why = " / ".join(chosen) or f"ended with status {result.returncode}"
+        raise ReleaseError(f"{' '.join([Path(command[0]).name, *command[1:2]])}: {one_line(mask(why), 400)}")
     return result.stdout.strip()
 
 

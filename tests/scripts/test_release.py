@@ -630,7 +630,8 @@ def test_a_tag_that_cannot_be_pushed_is_not_left_here(library: Project, origin: 
     hook.write_text("#!/bin/sh\necho 'Only Ann tags.' >&2\nexit 1\n")
     hook.chmod(0o755)
     git(library.root, "tag", "--delete", "v1.0.0")
-    library.refused("tag", "1.0.0")
+    said = library.refused("tag", "1.0.0")
+    assert "git push: remote: Only Ann tags. / ! [remote rejected] v1.0.0 -> v1.0.0 (pre-receive hook declined)" in said
     assert git(library.root, "tag", "--list") == ""
 
 
