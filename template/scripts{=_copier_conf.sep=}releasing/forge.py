@@ -19,7 +19,7 @@ import httpx2
 import stamina
 from packaging.version import Version
 
-from releasing import ReleaseError, fail, mask, one_line, secret
+from releasing import ReleaseError, fail, in_workflow, mask, one_line, secret
 from releasing.project import settings
 
 ATTEMPTS = 5
@@ -471,12 +471,6 @@ class GitHub(Forge):
 
 def connect(*tokens: str) -> Forge:
     """Give the server that the workflow's runner knows, else the one of the answers; `tokens` are names, the first that is set counts."""
-    names = tokens or ("GITEA_TOKEN", "GITHUB_TOKEN", "DEPLOY_TOKEN")
-    token = next((value for name in names if (value := secret(name))), "")
-    if not token:
-        raise ReleaseError(
-            f"No token is set: put one with write access to the repository into {names[0]} (docs/releasing.md, Secrets)."
-        )
     content = settings()
     server = (os.environ.get("GITHUB_SERVER_URL") or str(content.get("server", ""))).strip().rstrip("/")
     repository = os.environ.get("GITHUB_REPOSITORY") or f"{content.get('owner')}/{content.get('repository')}"
@@ -485,10 +479,21 @@ def connect(*tokens: str) -> Forge:
         raise ReleaseError(f"{server!r} is no address of a server: it looks like https://gitea.example.com.")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise ReleaseError(f"{repository!r} is no repository: it looks like owner/name.")
+    names = tokens or ("GITEA_TOKEN", "GITHUB_TOKEN", "DEPLOY_TOKEN")
+    token = next((value for name in names if is_for(name, parts.hostname) and (value := secret(name))), "")
+    if not token:
+        raise ReleaseError(
+            f"No token is set: put one with write access to the repository into {names[0]} (docs/releasing.md, Secrets)."
+        )
     if is_github(parts.hostname):
         default = "https://api.github.com" if parts.hostname == "github.com" else f"{server}/api/v3"
         return GitHub(os.environ.get("GITHUB_API_URL") or default, server, repository, token)
     return Gitea(f"{server}/api/v1", server, repository, token)
+
+
+def is_for(name: str, host: str) -> bool:
+    """Say whether a token is this server's: GITHUB_TOKEN is what the runner of any server sets, and at a desk GitHub's."""
+    return name != "GITHUB_TOKEN" or in_workflow() or is_github(host)
 
 
 def is_github(host: str) -> bool:

@@ -247,6 +247,18 @@ def test_no_token(library: Project) -> None:
     assert "No token is set" in library.refused("publish", GITEA_TOKEN="", DEPLOY_TOKEN="")
 
 
+@pytest.mark.parametrize("where", ["at a desk", "in a job of Gitea"])
+def test_a_token_of_github_stays_there(where: str, library: Project) -> None:
+    """A runner of Gitea sets GITHUB_TOKEN as well, for Gitea."""
+    job = where != "at a desk"
+    environment = {"GITHUB_ACTIONS": "true", "GITEA_ACTIONS": "true"} if job else {}
+    tokens = {"GITHUB_TOKEN": TOKEN, "GITEA_TOKEN": "", "DEPLOY_TOKEN": ""}
+    with serve(Server()) as server:
+        result = library.start("publish", GITHUB_SERVER_URL=server.url, **tokens, **environment)
+    assert ("There is no release of v1.0.0" if job else "No token is set") in result.stderr
+    assert {sent for _, _, sent in server.requests} == ({f"token {TOKEN}"} if job else set())
+
+
 @pytest.mark.parametrize(
     ("tag", "reason"),
     [
