@@ -48,13 +48,20 @@ def create(options: argparse.Namespace) -> None:
     if unset:
         raise ReleaseError(" ".join(unset))
     forge = connect()
-    release = forge.find_release(project.tag)
+    releases = list(forge.releases())
+    release = next((release for release in releases if release.tag == project.tag), None)
     if release and not options.dry_run:
         release = withdraw(forge, release)
     if release and not release.draft:
         say(f"{project.tag} is public already: {release.page}. What is uploaded now is only compared.")
         output(public=True)
         return
+    for other in releases:
+        if other.version == project.version and other.tag != project.tag:
+            raise ReleaseError(
+                f"There is a {'draft' if other.draft else 'release'} of {other.tag}, which is the same version as "
+                f"{project.tag}: {'delete it, or ' if other.draft else ''}take the next number."
+            )
     notes = notes_of(project.version)
     if not forge.knows_tag(project.tag):
         raise ReleaseError(f"The server has no tag {project.tag}: push it first (git push origin {project.tag}).")

@@ -65,6 +65,14 @@ class Release:
     assets: tuple[Asset, ...] = field(default=())
 
     @property
+    def version(self) -> Version | None:
+        """Give the version that its tag means, if it means one."""
+        try:
+            return Version(self.tag)
+        except ValueError:
+            return None
+
+    @property
     def edit_page(self) -> str:
         """Give the page with the button that publishes a draft; the page of the release itself need not have it."""
         return self.page.replace("/releases/tag/", "/releases/edit/")
@@ -254,17 +262,9 @@ class Forge(ABC):
 
     def highest_stable(self) -> Version | None:
         """Give the highest version that is public and no pre-release; the newest by date may be a lower one."""
-        found = []
-        for release in self.releases():
-            if release.draft or release.prerelease:
-                continue
-            try:
-                version = Version(release.tag)
-            except ValueError:
-                continue  # a release of another kind
-            if not version.is_prerelease:
-                found.append(version)
-        return max(found, default=None)
+        public = (release for release in self.releases() if not release.draft and not release.prerelease)
+        versions = (version for release in public if (version := release.version))
+        return max((version for version in versions if not version.is_prerelease), default=None)
 
     def upload(self, release: Release, path: Path) -> Asset:
         """Upload a file in place of every asset of its name."""

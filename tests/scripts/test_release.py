@@ -349,6 +349,15 @@ def test_github(library: Project) -> None:
     assert {authorization for _, _, authorization in server.requests} == {f"Bearer {TOKEN}"}
 
 
+@pytest.mark.parametrize(("draft", "what", "do"), [(False, "release", "take"), (True, "draft", "delete it, or take")])
+def test_a_version_has_one_tag(draft: bool, what: str, do: str, library: Project) -> None:
+    """A second one would replace its image."""
+    with serve(Server(releases=[release(tag_name="1.0", draft=draft)])) as server:
+        said = library.refused("create", GITHUB_SERVER_URL=server.url)
+    assert f"There is a {what} of 1.0, which is the same version as v1.0.0: {do} the next number." in said
+    assert {method for method, _, _ in server.requests} == {"GET"}
+
+
 FEED, ACTIVITIES = "/owner/name/tags.rss", "/api/v1/repos/owner/name/activities/feeds?limit=50"
 
 
