@@ -229,16 +229,20 @@ class Forge(ABC):
                 f"{method} {response.request.url} answered with {kind} and not with JSON: is a proxy in between?"
             ) from None
 
-    def releases(self) -> Iterator[Release]:
-        """Give all releases, newest first; drafts as far as the token may see them."""
+    def entries(self, path: str, kind: str, **filters: str) -> Iterator[Any]:
+        """Give all entries of a list, page by page."""
         for page in range(1, PAGES):
-            found = self.ask("GET", f"{self.path}/releases", params={"page": page, self.page_size: PAGE})
+            found = self.ask("GET", f"{self.path}/{path}", params={"page": page, self.page_size: PAGE, **filters})
             if not isinstance(found, list):
-                raise ForgeError("The server's answer is no list of releases: is its address right?")
-            yield from map(read_release, found)
+                raise ForgeError(f"The server's answer is no list of {kind}: is its address right?")
+            yield from found
             if not found:
                 return
-        raise ForgeError("The server's list of releases does not end.")
+        raise ForgeError(f"The server's list of {kind} does not end.")
+
+    def releases(self) -> Iterator[Release]:
+        """Give all releases, newest first; drafts as far as the token may see them."""
+        return map(read_release, self.entries("releases", "releases"))
 
     def find_release(self, tag: str) -> Release | None:
         return next((release for release in self.releases() if release.tag == tag), None)
@@ -308,8 +312,8 @@ class Forge(ABC):
 
     def pull_requests(self) -> list[Mapping[str, Any]]:
         """Give the open pull requests."""
-        found = self.ask("GET", f"{self.path}/pulls", params={"state": "open", self.page_size: PAGE})
-        if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        found = list(self.entries("pulls", "pull requests", state="open"))
+        if not all(isinstance(entry, dict) for entry in found):
             raise ForgeError("The server's answer is no list of pull requests.")
         return found
 

@@ -656,6 +656,24 @@ def test_a_tag_that_cannot_be_pushed_is_not_left_here(library: Project, origin: 
     assert git(library.root, "tag", "--list") == ""
 
 
+def test_a_candidate_that_is_open_is_found_beyond_the_first_page(library: Project, origin: Path) -> None:
+    """Otherwise its branch, and what a person has done on it, would be replaced."""
+    git(library.root, "commit", "-q", "--allow-empty", "-m", "feat: more")
+    git(library.root, "push", "-q", "origin", "main")
+    opened = [{"title": f"Another {number}"} for number in range(50)]
+    ours = {"title": "chore(auto-release-candidate-2026-01-01)", "html_url": "https://example.com/pulls/1"}
+
+    def pulls(_method: str, path: str) -> Answer | None:
+        if "/pulls?" not in path:
+            return None
+        return _json(200, opened if "page=1&" in path else [ours] if "page=2&" in path else [])
+
+    with serve(Server(odd=pulls)) as server:
+        said = library.command("candidate", GITHUB_SERVER_URL=server.url)
+    assert "A candidate is open already: https://example.com/pulls/1" in said
+    assert git(origin, "for-each-ref", "--format=%(refname)").split() == ["refs/heads/main"]
+
+
 @pytest.mark.usefixtures("origin")
 def test_a_candidate_is_about_the_branch_and_not_about_what_is_checked_out(library: Project) -> None:
     git(library.root, "commit", "-q", "--allow-empty", "-m", "feat: more")
