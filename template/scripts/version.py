@@ -5,6 +5,7 @@
 """Print the version to build, as PEP 440 writes it.
 
 The first of these that is there: the argument; the tag of the commit; the tag that a workflow runs for; what pyproject.toml says.
+Of several tags on the commit the workflow's counts, otherwise the highest; one that is no version, such as `deployed`, never does.
 `version = "0.0.0"` in pyproject.toml means "from the tag": without one the version is 0.0.0.dev0+g<commit>. Any other value there must
 agree with the tag.
 """
@@ -17,6 +18,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
@@ -31,8 +33,11 @@ class VersionError(Exception):
 
 
 def git(*arguments: str) -> str:
-    """Give the output of git, or nothing where there is no repository, no commit or no tag."""
-    result = subprocess.run(["git", "-C", str(ROOT), *arguments], check=False, capture_output=True, text=True)  # noqa: S603, S607
+    """Give the output of git, or nothing where there is no git, no repository, no commit or no tag."""
+    try:
+        result = subprocess.run(["git", "-C", str(ROOT), *arguments], check=False, capture_output=True, text=True)  # noqa: S603, S607
+    except OSError:
+        return ""
     return result.stdout.strip() if result.returncode == 0 else ""
 
 
@@ -74,6 +79,20 @@ def tagged_version(tag: str, declared: Version) -> Version:
     return version
 
 
+def workflow_tag() -> str:
+    """Give the tag that a workflow runs for, if it does."""
+    return os.environ.get("GITHUB_REF_NAME", "") if os.environ.get("GITHUB_REF_TYPE") == "tag" else ""
+
+
+def commit_tag() -> str:
+    """Give the tag of the commit that tells its version, if it has one."""
+    versions = {}
+    for tag in git("tag", "--points-at", "HEAD").split():
+        with suppress(InvalidVersion):
+            versions[tag] = Version(tag)
+    return workflow_tag() if workflow_tag() in versions else max(versions, key=lambda tag: versions[tag], default="")
+
+
 def resolve(text: str | None) -> Version:
     """Find the version for `text`, an argument such as v1.2.3 or a label such as dev; `None` asks git and the environment."""
     declared = declared_version()
@@ -82,10 +101,8 @@ def resolve(text: str | None) -> Version:
             return Version(text)
         except InvalidVersion:
             return development(declared, text)
-    if tag := git("describe", "--tags", "--exact-match", "HEAD"):
+    if tag := commit_tag() or workflow_tag():
         return tagged_version(tag, declared)
-    if os.environ.get("GITHUB_REF_TYPE") == "tag":
-        return tagged_version(os.environ.get("GITHUB_REF_NAME", ""), declared)
     return development(declared) if declared == FROM_TAG else declared
 
 

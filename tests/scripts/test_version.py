@@ -105,9 +105,21 @@ def test_branch_name_is_no_version(ref: str, project: Project) -> None:
 
 @pytest.mark.parametrize("tag", ["banana-sushi", "v1.0-research", "v1$(id)"])
 def test_tag_that_is_no_version_is_refused(tag: str, project: Project) -> None:
-    assert tag in project.refusal(GITHUB_REF_TYPE="tag", GITHUB_REF_NAME=tag)
-    git(project.folder, "tag", tag)
-    assert "tags look like v1.2.3" in project.refusal()
+    for _ in range(2):
+        said = project.refusal(GITHUB_REF_TYPE="tag", GITHUB_REF_NAME=tag)
+        assert tag in said and "tags look like v1.2.3" in said
+        git(project.folder, "tag", "--force", tag)
+
+
+@pytest.mark.parametrize("others", [["v1.2.3", "v1.2.3-rc.1"], ["v1.2.3"], []])
+def test_of_several_tags_those_that_are_versions_count(others: list[str], project: Project) -> None:
+    for tag in ("deployed", "2026-11-prod", *others):
+        git(project.folder, "tag", "--annotate", "--message", tag, tag)
+    git(project.folder, "tag", "checked")
+    assert project.version() == ("1.2.3" if others else f"0.0.0.dev0+g{project.commit}")
+    for tag in others:
+        version = tag.removeprefix("v").replace("-rc.", "rc")
+        assert project.version(GITHUB_REF_TYPE="tag", GITHUB_REF_NAME=tag) == version
 
 
 def test_declared_version_must_agree_with_the_tag(tmp_path: Path) -> None:
@@ -124,6 +136,10 @@ def test_declared_version_must_agree_with_the_tag(tmp_path: Path) -> None:
 def test_without_a_repository(project: Project) -> None:
     (project.folder / ".git").rename(project.folder / "git-is-gone")
     assert project.version() == "0.0.0.dev0"
+
+
+def test_without_git(project: Project) -> None:
+    assert project.version(PATH="") == "0.0.0.dev0"
 
 
 def test_declared_nonsense_is_refused(tmp_path: Path) -> None:
