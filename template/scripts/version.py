@@ -17,11 +17,11 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from contextlib import suppress
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
+from targets import TargetError, find_pyproject, read_toml
 
 ROOT = Path(__file__).resolve().parents[1]
 FROM_TAG = Version("0.0.0")
@@ -42,21 +42,17 @@ def git(*arguments: str) -> str:
 
 
 def declared_version() -> Version:
-    """Read [project] version of the one pyproject.toml that has it, at the root or in a folder below."""
-    files = [*ROOT.glob("pyproject.toml"), *sorted(ROOT.glob("*/pyproject.toml"))]
+    """Read [project] version of the project's pyproject.toml."""
     try:
-        versions = [tomllib.loads(file.read_text(encoding="utf-8")).get("project", {}).get("version") for file in files]
-    except (OSError, ValueError) as error:
-        raise VersionError(f"pyproject.toml cannot be read: {error}.") from None
-    found = [version for version in versions if version is not None]
-    if len(found) != 1:
-        raise VersionError(
-            f'{len(found)} pyproject.toml files have [project] version; exactly one must, for example version = "0.0.0".'
-        )
+        declared = read_toml(find_pyproject()).get("project", {}).get("version")
+    except TargetError as error:
+        raise VersionError(str(error)) from None
+    if not isinstance(declared, str):
+        raise VersionError('pyproject.toml: [project] has no version; write for example version = "0.0.0".')
     try:
-        return Version(found[0])
+        return Version(declared)
     except InvalidVersion:
-        raise VersionError(f"pyproject.toml: {found[0]!r} is no version; write for example 1.2.3 or 0.0.0.") from None
+        raise VersionError(f"pyproject.toml: {declared!r} is no version; write for example 1.2.3 or 0.0.0.") from None
 
 
 def development(base: Version, label: str = "") -> Version:

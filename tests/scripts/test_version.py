@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import git
 
-SCRIPT = Path(__file__).parents[2] / "template" / "scripts" / "version.py"
+SCRIPTS = Path(__file__).parents[2] / "template" / "scripts"
 
 
 class Project:
@@ -19,7 +19,8 @@ class Project:
     def __init__(self, folder: Path, declared: str, source: str = ".") -> None:
         self.folder = folder
         (folder / "scripts").mkdir(parents=True)
-        (folder / "scripts" / "version.py").write_bytes(SCRIPT.read_bytes())
+        for name in ("version.py", "targets.py"):
+            (folder / "scripts" / name).write_bytes((SCRIPTS / name).read_bytes())
         (folder / source).mkdir(exist_ok=True)
         (folder / source / "pyproject.toml").write_text(f'[project]\nname = "x"\nversion = "{declared}"\n')
         git(folder, "init", "-q", "-b", "main")
@@ -148,9 +149,18 @@ def test_declared_nonsense_is_refused(tmp_path: Path) -> None:
 
 def test_missing_declaration_is_refused(project: Project) -> None:
     (project.folder / "pyproject.toml").write_text("[project]\nname = 'x'\n")
-    assert "exactly one must" in project.refusal()
+    assert "[project] has no version; write for example" in project.refusal()
 
 
 def test_what_is_no_toml_is_refused(project: Project) -> None:
     (project.folder / "pyproject.toml").write_text("[project\n")
-    assert project.refusal().startswith("version: pyproject.toml cannot be read: ")
+    assert project.refusal().startswith("version: pyproject.toml: ")
+
+
+def test_the_project_is_the_one_that_targets_are_read_of(tmp_path: Path) -> None:
+    """Another pyproject.toml may be an example, or have settings of tools only."""
+    project = Project(tmp_path / "project", "1.4.0", source="server")
+    (project.folder / "pyproject.toml").write_text("[tool.ruff]\n")
+    assert project.version() == "1.4.0"
+    (project.folder / "pyproject.toml").write_text('[project]\nname = "whole"\nversion = "2.0.0"\n')
+    assert project.version() == "2.0.0"
