@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -681,6 +682,16 @@ def test_a_candidate_is_about_the_branch_and_not_about_what_is_checked_out(libra
     git(library.root, "push", "-q", "origin", "main")
     git(library.root, "checkout", "-q", "-b", "feature", "v1.0.0")
     assert "Nothing new for users since v1.1.0" in library.command("candidate", "--dry-run")
+
+
+@pytest.mark.parametrize("gate", ["automatic", "manual"])
+def test_the_secrets_and_variables_of_the_workflows_are_listed(gate: str, render: Render) -> None:
+    project = render(answers_for(["docker", "desktop", "library"], index="both", release_gate=gate))
+    workflows = "".join(path.read_text() for path in (project / ".gitea/workflows").iterdir())
+    _, listed, told = re.split(r"## Secrets\n|\nVariables ", (project / "docs/releasing.md").read_text())
+    secrets = re.findall(r"`([A-Z_]+)`(?=[^|]*\|[^|]*\|[^|]*\|$)", listed, re.MULTILINE)
+    assert set(secrets) == set(re.findall(r"\bsecrets\.(\w+)", workflows)) - {"GITEA_TOKEN"}
+    assert set(re.findall(r"`([A-Z_]+)`", told.partition("\n")[0])) == set(re.findall(r"\bvars\.(\w+)", workflows))
 
 
 def test_every_command_has_help(everything: Project) -> None:
