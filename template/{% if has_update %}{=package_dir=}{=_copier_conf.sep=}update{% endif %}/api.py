@@ -163,7 +163,7 @@ def check_origin(connection: HTTPConnection) -> None:
     site = connection.headers.get("sec-fetch-site", "none")
     foreign = origin is not None and host_and_port(origin) != host_and_port(f"//{connection.headers.get('host', '')}")
     if foreign or site not in {"same-origin", "none"}:
-        reason = "Only the app's own page may do that. A proxy before it must hand on the header Host, with the port."
+        reason = "Only the app's own page may do that. A proxy must hand on the header Host, with the port."
         refuse(connection, status.HTTP_403_FORBIDDEN, reason)
 
 

@@ -65,7 +65,7 @@ class UpdateService:
         self._checked_at: datetime | None = None
         self._last: HistoryEntry | None = None
 
-    # What runs by itself ##############################################################################################
+    # What runs by itself
 
     async def run(self) -> None:
         """Look for releases from time to time, until it is cancelled. Whatever happens here, the app goes on."""
@@ -136,7 +136,7 @@ class UpdateService:
         """Find out what has become of the update before this start."""
         self._tell("state_changed")
 
-    # Checks ###########################################################################################################
+    # Checks
 
     def check(self, *, force: bool = False) -> bool:
         """Begin to look for releases. Not within a minute after the last time, and not during an update."""
@@ -186,7 +186,7 @@ class UpdateService:
         """Choose a release."""
         self._release = choose(releases, self.current, include_prerelease=self._stored.include_prerelease)
 
-    # What people do ###################################################################################################
+    # What people do
 
     async def settings(self) -> StoredSettings:
         """What people have set."""
@@ -213,7 +213,7 @@ class UpdateService:
         """The changes of version, the last one first."""
         return [_change(entry) for entry in await asyncio.to_thread(self.store.history)]
 
-    # What is told #####################################################################################################
+    # What is told
 
     def status(self) -> Status:
         """How things are now."""
